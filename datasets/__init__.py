@@ -1,0 +1,1 @@
+"""Videos in: decoding, clip sampling, data set layouts and the procedural Moving Shapes world."""

@@ -1,0 +1,1 @@
+"""How good generated videos are: networks, statistics, protocols, scores."""

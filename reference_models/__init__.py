@@ -1,0 +1,1 @@
+"""What is measured: the layer zoo and the reference systems."""
