@@ -1,0 +1,1 @@
+"""The commands, one module each: `vidgauge <module>` calls the function of the same name."""
