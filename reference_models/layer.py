@@ -1,0 +1,79 @@
+"""What every layer of the zoo is: a module that knows its input's layout and its own cost."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from vidgauge.errors import UsageError
+from vidgauge.reference_models.cost import Cost
+
+Takes = Literal["video_bcthw", "tokens_bthwc"]
+
+
+class Layer(nn.Module, ABC):
+    """An operator on video: shape in, shape out, and what it costs.
+
+    A layer takes and gives float tensors of one layout: ``video_bcthw`` (B, C, T, H, W) or ``tokens_bthwc``
+    (B, T, H, W, C). Its constructor's keyword arguments are its configuration, plain numbers that a TOML file can hold.
+    """
+
+    takes: ClassVar[Takes]
+    """Layout of input and output."""
+    in_channels: int
+    """C of the input."""
+
+    @abstractmethod
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the operator."""
+
+    @abstractmethod
+    def cost(self, shape: Sequence[int]) -> Cost:
+        """What one call on an input of this shape costs, at the precision of the layer's own weights.
+
+        Args:
+            shape: the whole input shape in the layout the layer takes, batch first.
+
+        Raises:
+            UsageError: where the layer does not take that shape.
+        """
+
+    def itemsize(self) -> int:
+        """Bytes of one number at the layer's precision."""
+        return next(self.parameters()).element_size()
+
+    def split(self, shape: Sequence[int]) -> tuple[int, tuple[int, int, int]]:
+        """Check an input's shape; returns the batch and the grid (T, H, W).
+
+        Raises:
+            UsageError: where the rank, the channels or an extent is wrong.
+        """
+        rank = len(self.takes.partition("_")[2])
+        if len(shape) != rank or min(shape) < 1:
+            raise UsageError(f"{type(self).__name__} takes {self.takes} with no empty axis, not shape {tuple(shape)}")
+        video = self.takes == "video_bcthw"
+        channels = shape[1] if video else shape[-1]
+        if channels != self.in_channels:
+            raise UsageError(
+                f"{type(self).__name__} was built for {self.in_channels} channels, "
+                f"but {self.takes} {tuple(shape)} has {channels}"
+            )
+        time, height, width = shape[2:] if video else shape[1:4]
+        return shape[0], (time, height, width)
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse anything but whole numbers above 0 (channels, heads, extents)."""
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise UsageError(f"{name} is {count!r}; it must be a whole number of at least 1")
+
+
+def check_kernels(**sizes: int) -> None:
+    """Refuse even kernels: same padding puts as many zeros before as after."""
+    check_counts(**sizes)
+    for name, size in sizes.items():
+        if size % 2 == 0:
+            raise UsageError(f"{name} is {size}; same padding needs an odd size such as {size - 1} or {size + 1}")

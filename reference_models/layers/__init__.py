@@ -1,0 +1,40 @@
+"""The layer zoo: one file per operator, each registered under its name. torch is imported when the zoo is opened."""
+
+import inspect
+from typing import TYPE_CHECKING
+
+from vidgauge.errors import UsageError
+from vidgauge.registry import Registry
+
+if TYPE_CHECKING:
+    from vidgauge.reference_models.layer import Layer
+
+LAYERS: "Registry[type[Layer]]" = Registry("layer", "vidgauge.reference_models.layers")
+
+
+def check(name: str, /, **config: object) -> None:
+    """Refuse a layer that does not exist, or a configuration with unknown or missing keys.
+
+    Raises:
+        UsageError: with near misses, or with the arguments the layer takes.
+    """
+    signature = inspect.signature(LAYERS[name])
+    try:
+        signature.bind(**config)
+    except TypeError as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in config.items()) or "nothing"
+        raise UsageError(f"layer {name!r} was given {given}: {error}; it takes {signature}") from None
+
+
+def build(name: str, /, **config: object) -> "Layer":
+    """Make a layer by its name.
+
+    Args:
+        name: one of ``LAYERS``.
+        config: the constructor's keyword arguments, such as ``in_channels`` or ``window``.
+
+    Raises:
+        UsageError: where the name, a key or a value is not allowed.
+    """
+    check(name, **config)
+    return LAYERS[name](**config)
