@@ -4,7 +4,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field
@@ -52,7 +51,7 @@ class Environment(Frozen):
     dirty: bool | None = None
     """Whether that checkout had uncommitted changes."""
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Hash of all fields but the commit and its dirty flag."""
         return fingerprint(self.model_dump(exclude=set(_NOT_IN_FINGERPRINT)))

@@ -6,6 +6,7 @@ A card (TOML) describes one file. It is looked for, in this order, in the folder
 
 import hashlib
 import os
+import pickle
 import shutil
 import tempfile
 import urllib.error
@@ -92,10 +93,12 @@ def load_tensors(card: WeightsCard, shipped: Path | None = None) -> dict[str, "T
     Raises:
         VidgaugeError: as :func:`locate`, or if the file cannot be read as its format says.
     """
+    from safetensors import SafetensorError
+
     path = locate(card, shipped)
     try:
         return read_tensors(path, card.format)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).partition("\n")[0]
         raise VidgaugeError(f"weights {card.name!r}: {path} cannot be read as {card.format} ({reason})") from error
 

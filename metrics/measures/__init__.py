@@ -1,0 +1,30 @@
+"""The measures: each a statistic over what a network made of one or two sets of videos. One file a measure."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+from vidgauge.metrics.evidence import Evidence
+from vidgauge.record import Frozen, Measure
+from vidgauge.registry import Registry
+
+
+class VideoMeasure(Frozen):
+    """A measure; its fields are the parameters that a protocol may set, and unknown ones are refused."""
+
+    measure: ClassVar[Measure]
+    summary: ClassVar[str]
+    output: ClassVar[str]
+    """Which output of a network it reads, such as ``features_nd``."""
+    compares: ClassVar[bool] = False
+    """Whether it compares generated videos with real ones, or looks at the generated alone."""
+    needs_captions: ClassVar[bool] = False
+    fewest: ClassVar[int] = 1
+    """Fewest clips in a set for which it is defined."""
+
+    @abstractmethod
+    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+        """The measure of (real, generated) or (generated,), as a function of how often each clip of each counts."""
+
+
+MEASURES: Registry[type[VideoMeasure]] = Registry("measure", "vidgauge.metrics.measures")
