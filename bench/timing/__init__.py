@@ -1,0 +1,1 @@
+"""Time: interleaved rounds, intervals, verdicts."""
