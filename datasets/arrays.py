@@ -1,0 +1,61 @@
+"""Frames out of NumPy files."""
+
+import math
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vidgauge.datasets.description import Description
+from vidgauge.datasets.errors import VideoError
+
+EXTENSIONS = (".npy", ".npz")
+
+
+def describe(path: Path) -> Description:
+    """Size of the frames; such a file knows no rate."""
+    _, height, width, _ = _load_thwc(path).shape
+    return Description(width, height, fps=math.nan, codec=path.suffix.lower()[1:], pixel_format="rgb24")
+
+
+def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
+    """Frame by frame: RGB ``uint8`` (height, width, 3), and ``nan`` for the unknown time."""
+    for frame_hwc in _load_thwc(path):
+        yield torch.from_numpy(np.array(frame_hwc)), math.nan
+
+
+def count(path: Path) -> int:
+    """How many frames there are."""
+    return len(_load_thwc(path))
+
+
+def _load_thwc(path: Path) -> np.ndarray:
+    try:
+        # Mapped, so that a clip of a large file does not read all of it.
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = loaded if isinstance(loaded, np.ndarray) else _only_array(path, loaded)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise VideoError(path, f"cannot be read as a NumPy file ({error})") from error
+    if array.dtype != np.uint8:
+        raise VideoError(path, f"holds {array.dtype}, but a video is uint8 with values 0 to 255")
+    last, first = array.ndim == 4 and array.shape[3] == 3, array.ndim == 4 and array.shape[1] == 3
+    if last == first:
+        what = "either" if last else "neither"
+        raise VideoError(
+            path, f"has the shape {array.shape}: {what} (time, height, width, 3) nor (time, 3, height, width)"
+        )
+    if not array.size:
+        raise VideoError(path, "has no frames")
+    return array if last else array.transpose(0, 2, 3, 1)
+
+
+def _only_array(path: Path, archive: "np.lib.npyio.NpzFile") -> np.ndarray:
+    with archive:
+        if len(archive.files) != 1:
+            raise VideoError(
+                path, f"holds {len(archive.files)} arrays ({', '.join(archive.files)}); a video is one array"
+            )
+        array: np.ndarray = archive[archive.files[0]]
+        return array

@@ -1,0 +1,63 @@
+"""Frames out of folders of images: one folder is one video."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from vidgauge.datasets import containers
+from vidgauge.datasets.description import Description
+from vidgauge.datasets.errors import VideoError
+
+
+def is_frame_folder(path: Path) -> bool:
+    """Whether the path is a folder that holds images and nothing else (hidden files aside)."""
+    if not path.is_dir():
+        return False
+    names = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    return bool(names) and all(_is_image(entry) for entry in names)
+
+
+def describe(path: Path) -> Description:
+    """Size and coding of the first image; such a folder knows no rate."""
+    return replace(containers.describe(_images(path)[0]), fps=math.nan)
+
+
+def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
+    """Frame by frame in natural order (2 before 10): RGB ``uint8`` (height, width, 3), and ``nan`` for its time."""
+    shape = None
+    for file in _images(path):
+        frame_hwc, _ = next(containers.frames(file))
+        shape = shape or frame_hwc.shape
+        if frame_hwc.shape != shape:
+            raise VideoError(file, f"is {_size(frame_hwc.shape)}, but the first frame of its folder is {_size(shape)}")
+        yield frame_hwc, math.nan
+
+
+def count(path: Path) -> int:
+    """How many images there are."""
+    return len(_images(path))
+
+
+def _images(path: Path) -> list[Path]:
+    images = sorted((entry for entry in path.iterdir() if _is_image(entry)), key=_natural)
+    if not images:
+        raise VideoError(path, f"is a folder without frames ({', '.join(containers.IMAGE_EXTENSIONS)})")
+    return images
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in containers.IMAGE_EXTENSIONS and not path.name.startswith(".") and path.is_file()
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Numbers compare as numbers; the name itself decides between 1.png and 01.png."""
+    parts = re.split(r"([0-9]+)", path.name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
+
+
+def _size(shape: torch.Size) -> str:
+    return f"{shape[1]}x{shape[0]}"

@@ -1,0 +1,88 @@
+"""A video read from disk, whatever it is stored as: a container, an array or a folder of frames."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from vidgauge.datasets import arrays, containers, frame_folders
+from vidgauge.datasets.description import Description
+from vidgauge.datasets.errors import VideoError
+
+EXTENSIONS = (*containers.EXTENSIONS, *arrays.EXTENSIONS)
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """A whole video in memory."""
+
+    frames_thwc: torch.Tensor
+    """RGB frames, ``uint8``, shape (time, height, width, 3)."""
+    fps: float
+    """Frames per second, the average where the rate varies; ``nan`` where the file does not say (arrays, folders)."""
+    timestamps: torch.Tensor
+    """When each frame is shown, seconds, ``float64``, shape (time,); ``nan`` where the file does not say."""
+
+
+class _Reader(Protocol):
+    """What each kind of storage answers; the modules themselves are the readers."""
+
+    def describe(self, path: Path, /) -> Description: ...
+
+    def frames(self, path: Path, /) -> Iterator[tuple[torch.Tensor, float]]: ...
+
+    def count(self, path: Path, /) -> int: ...
+
+
+def read_video(path: str | PathLike[str]) -> Video:
+    """Read a whole video: avi, gif, mkv, mov, mp4, webm, npy, npz, or a folder of png or jpg frames.
+
+    Frames are exactly those that the ``ffmpeg`` program gives as ``rgb24``, turned upright by the file's metadata.
+
+    Args:
+        path: the file, or the folder of frames (natural order: 2 before 10). Arrays are ``uint8``, shaped
+            (time, height, width, 3) or (time, 3, height, width).
+
+    Returns:
+        All frames, the rate and the times.
+
+    Raises:
+        VideoError: the file is missing, empty, damaged, truncated or no video; the message names it and the reason.
+    """
+    description = describe_video(path)
+    frames, timestamps = zip(*decode_frames(path), strict=True)
+    return Video(torch.stack(frames), description.fps, torch.tensor(timestamps, dtype=torch.float64))
+
+
+def decode_frames(path: str | PathLike[str]) -> Iterator[tuple[torch.Tensor, float]]:
+    """Frame by frame, so that memory holds one: RGB ``uint8`` (height, width, 3), and its time in seconds.
+
+    Stop iterating and decoding stops. Damage that lies further on is then not seen.
+
+    Raises:
+        VideoError: as ``read_video``, when the iterator reaches the damage.
+    """
+    return _reader(Path(path)).frames(Path(path))
+
+
+def describe_video(path: str | PathLike[str]) -> Description:
+    """Size, rate and coding without decoding; raises VideoError as ``read_video`` does."""
+    return _reader(Path(path)).describe(Path(path))
+
+
+def count_frames(path: str | PathLike[str]) -> int:
+    """Decode everything and count, keeping nothing; raises VideoError as ``read_video`` does."""
+    return _reader(Path(path)).count(Path(path))
+
+
+def _reader(path: Path) -> _Reader:
+    if path.is_dir():
+        return frame_folders
+    if path.suffix.lower() in containers.EXTENSIONS:
+        return containers
+    if path.suffix.lower() in arrays.EXTENSIONS:
+        return arrays
+    raise VideoError(path, f"is not a kind of video that can be read ({', '.join(EXTENSIONS)}, or a folder of images)")
