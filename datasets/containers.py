@@ -1,6 +1,5 @@
 """Frames out of video containers (and single images), by libav through PyAV.
 
-Frames go through a filter graph, as in the ffmpeg program: PyAV's own conversion differs from it on 10-bit video.
 One decoder thread and one filter thread: files are decoded side by side, never one file by several threads, so a
 result cannot depend on how many there are.
 """
@@ -12,14 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import torch
 from av.container import InputContainer
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from vidgauge.datasets import gif
+from vidgauge.datasets.completeness import what_is_missing
+from vidgauge.datasets.conversion import ToRGB
 from vidgauge.datasets.description import Description, frame_rate
 from vidgauge.datasets.errors import VideoError
 
@@ -28,8 +26,6 @@ IMAGE_EXTENSIONS = (".jpeg", ".jpg", ".png")
 
 _LFS_POINTER = "version https://git-lfs.github.com/spec/"
 _SMALLEST_VIDEO = 512  # bytes; text below this is something else that carries a video's name
-# Counterclockwise degrees in the file's display matrix -> filters that undo them, as the ffmpeg program does.
-_UPRIGHT = {0: (), 90: (("transpose", "cclock"),), -90: (("transpose", "clock"),), 180: (("hflip", ""), ("vflip", ""))}
 
 
 def describe(path: Path) -> Description:
@@ -52,10 +48,10 @@ def describe(path: Path) -> Description:
 def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
     """Decode frame by frame: RGB ``uint8`` (height, width, 3) and its time in seconds."""
     with _opened(path) as (container, stream):
-        convert: _ToRGB | None = None
+        convert: ToRGB | None = None
         following = 0.0
         for frame in _decoded(container, stream, path):
-            convert = convert or _ToRGB(frame, stream, path)
+            convert = convert or ToRGB(frame, stream, path)
             # AVI knows no presentation times, and what libav makes up for it jumps back and forth at B-frames.
             ticks = frame.dts if container.format.name == "avi" else frame.pts
             seconds = following if ticks is None else _seconds(ticks, stream)
@@ -89,7 +85,6 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             if stream.codec_context is None:
                 raise VideoError(path, "its video stream is damaged, or coded in a way that this build cannot decode")
             stream.codec_context.thread_count = 1
-            stream.codec_context.options = {"err_detect": "crccheck"}  # FFV1 carries checksums; look at them
             yield container, stream
     except (av.FFmpegError, OSError) as error:
         raise VideoError(path, f"cannot be decoded ({error.strerror or error})") from error
@@ -129,7 +124,7 @@ def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iter
         yield last
     if last is None:
         raise VideoError(path, "has no frames")
-    missing = _missing(container, stream, path, n_packets, n_frames, last)
+    missing = what_is_missing(container, stream, path, n_packets, n_frames, last)
     if missing:
         raise VideoError(path, f"is truncated or damaged: {missing}")
 
@@ -139,79 +134,3 @@ def _sound(decoded: list[VideoFrame], n_before: int, path: Path) -> Iterator[Vid
         if frame.is_corrupt:
             raise VideoError(path, f"is truncated or damaged: frame {number} decodes with errors")
         yield frame
-
-
-def _missing(
-    container: InputContainer, stream: VideoStream, path: Path, n_packets: int, n_frames: int, last: VideoFrame
-) -> str:
-    """What the file declares and does not hold. Many decoders end quietly where the bytes end."""
-    kind = container.format.name
-    if kind == "gif":
-        n_images = gif.count_images(path)
-        return "" if n_images == n_frames else f"{n_frames} of {n_images} images can be decoded"
-    if kind == "avi" and n_packets < stream.frames:
-        return f"it declares {stream.frames} frames and holds {n_packets}"
-    if "matroska" in kind:
-        end, interval = _declared_end(container, stream), 1 / float(stream.average_rate or 1000)
-        begin = math.nan if last.pts is None else _seconds(last.pts, stream)
-        if end is not None and begin + 1.5 * interval < end - 1e-3:
-            return f"it declares {end:.3f} s and its last frame begins at {begin:.3f} s"
-    if (
-        "mp4" in kind
-        and max((entry.pos + entry.size for entry in stream.index_entries), default=0) > path.stat().st_size
-    ):
-        return "its index points beyond the end of the file"
-    return ""
-
-
-def _declared_end(container: InputContainer, stream: VideoStream) -> float | None:
-    """When the stream ends by a Matroska file's own account, in seconds."""
-    tag = stream.metadata.get("DURATION", "")
-    hours, _, rest = tag.partition(":")
-    minutes, _, seconds = rest.partition(":")
-    try:
-        return 3600 * int(hours) + 60 * int(minutes) + float(seconds.rstrip("\0"))
-    except ValueError:  # no such tag: the container's duration is this stream's only where there is no other
-        duration = container.duration if len(container.streams) == 1 else None
-        return None if duration is None else duration / av.time_base
-
-
-class _ToRGB:
-    """One file's way from decoded frames to upright RGB."""
-
-    def __init__(self, first: VideoFrame, stream: VideoStream, path: Path) -> None:
-        if first.rotation not in (*_UPRIGHT, -180):
-            raise VideoError(path, f"is stored rotated by {first.rotation} degrees; only multiples of 90 are supported")
-        self._path = path
-        self._layout = (first.width, first.height, first.format.name)
-        self._graph = Graph()
-        self._graph.threads = 1
-        source = self._graph.add("buffer", _buffer_arguments(first, stream))
-        upright = [
-            self._graph.add(*step)
-            for step in _UPRIGHT[abs(first.rotation) if first.rotation == -180 else first.rotation]
-        ]
-        nodes = [source, *upright, self._graph.add("format", "rgb24"), self._graph.add("buffersink")]
-        self._graph.link_nodes(*nodes).configure()
-
-    def __call__(self, frame: VideoFrame) -> torch.Tensor:
-        """RGB ``uint8`` (height, width, 3)."""
-        layout = (frame.width, frame.height, frame.format.name)
-        if layout != self._layout:
-            raise VideoError(
-                self._path, f"changes from {self._layout} to {layout} midway (width, height, pixel format)"
-            )
-        self._graph.vpush(frame)
-        # A copy: what libav hands out has padded rows, and lives in its memory pool.
-        return torch.from_numpy(np.ascontiguousarray(self._graph.vpull().to_ndarray()))
-
-
-def _buffer_arguments(frame: VideoFrame, stream: VideoStream) -> str:
-    fields = {
-        "video_size": f"{frame.width}x{frame.height}",
-        "pix_fmt": frame.format.name,
-        "time_base": stream.time_base or Fraction(1, 1000),
-        "colorspace": int(frame.colorspace),
-        "range": int(frame.color_range),
-    }
-    return ":".join(f"{name}={value}" for name, value in fields.items())

@@ -30,7 +30,7 @@ def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
     """Frame by frame in natural order (2 before 10): RGB ``uint8`` (height, width, 3), and ``nan`` for its time."""
     shape = None
     for file in _images(path):
-        frame_hwc, _ = next(containers.frames(file))
+        frame_hwc = _only_frame(file)
         shape = shape or frame_hwc.shape
         if frame_hwc.shape != shape:
             raise VideoError(file, f"is {_size(frame_hwc.shape)}, but the first frame of its folder is {_size(shape)}")
@@ -38,8 +38,15 @@ def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
 
 
 def count(path: Path) -> int:
-    """How many images there are."""
+    """How many images there are; their names tell, and none is decoded."""
     return len(_images(path))
+
+
+def _only_frame(file: Path) -> torch.Tensor:
+    decoded = [frame_hwc for frame_hwc, _ in containers.frames(file)]  # to its end, which shows whether it is complete
+    if len(decoded) != 1:
+        raise VideoError(file, f"holds {len(decoded)} pictures, but a frame is one")
+    return decoded[0]
 
 
 def _images(path: Path) -> list[Path]:

@@ -74,7 +74,7 @@ def describe_video(path: str | PathLike[str]) -> Description:
 
 
 def count_frames(path: str | PathLike[str]) -> int:
-    """Decode everything and count, keeping nothing; raises VideoError as ``read_video`` does."""
+    """How many frames ``decode_frames`` yields; containers are decoded for it, arrays and folders are not."""
     return _reader(Path(path)).count(Path(path))
 
 

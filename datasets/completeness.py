@@ -1,0 +1,66 @@
+"""What a file declares and does not hold: many decoders end quietly where the bytes end.
+
+Each container tells in its own way: GIF by its blocks, AVI by a count, MP4 by an index, Matroska by a duration, JPEG by
+a marker at its end.
+"""
+
+import math
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from vidgauge.datasets import gif
+
+
+def what_is_missing(
+    container: InputContainer, stream: VideoStream, path: Path, n_packets: int, n_frames: int, last: VideoFrame
+) -> str:
+    """The sign that a file, decoded to its end without an error, was cut off; empty where there is none.
+
+    Args:
+        container: the opened file, read to its end.
+        stream: its video.
+        path: the file.
+        n_packets: how many packets came out of the container.
+        n_frames: how many frames were decoded.
+        last: the last of them.
+    """
+    kind = container.format.name
+    if kind == "gif":
+        n_images = gif.count_images(path)
+        return "" if n_images == n_frames else f"{n_frames} of {n_images} images can be decoded"
+    if kind == "avi":
+        return f"it declares {stream.frames} frames and holds {n_packets}" if n_packets < stream.frames else ""
+    if "mp4" in kind:
+        end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
+        return "its index points beyond the end of the file" if end > path.stat().st_size else ""
+    if path.suffix.lower() in {".jpg", ".jpeg"}:
+        data = path.read_bytes()  # within coded pixels neither marker can occur: start of scan, end of image
+        return "" if data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") else "it ends within the picture"
+    return _missing_time(container, stream, last) if "matroska" in kind else ""
+
+
+def _missing_time(container: InputContainer, stream: VideoStream, last: VideoFrame) -> str:
+    if last.pts is None or stream.time_base is None or not stream.average_rate:
+        return ""
+    begin, interval = float(last.pts * stream.time_base), float(1 / stream.average_rate)
+    shown = max(float(last.duration * stream.time_base), interval)
+    declared = _declared_end(container, stream)
+    # Half a frame and the millisecond to which Matroska rounds.
+    if begin + shown + interval / 2 < declared - 1e-3:
+        return f"it declares {declared:.3f} s and its last frame begins at {begin:.3f} s"
+    return ""
+
+
+def _declared_end(container: InputContainer, stream: VideoStream) -> float:
+    """When the stream ends by a Matroska file's own account, in seconds; ``nan`` where it has none."""
+    hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds.rstrip("\0"))
+    except ValueError:  # no such tag: the container's duration is this stream's only where there is no other
+        duration = container.duration if len(container.streams) == 1 else None
+        return math.nan if duration is None else duration / av.time_base

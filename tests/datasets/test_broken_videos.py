@@ -1,0 +1,181 @@
+"""A file that is not whole is refused by name, never read as a shorter video."""
+
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+import torch
+from av.video.frame import VideoFrame
+
+from vidgauge.datasets import VideoError, decode_frames, read_video, write_video
+from vidgauge.datasets.video import count_frames
+from vidgauge.errors import VidgaugeError
+
+Encode = Callable[..., Path]
+Pattern = Callable[..., torch.Tensor]
+
+
+@pytest.mark.parametrize("fraction", [0.02, 0.4, 0.7, 0.9])
+@pytest.mark.parametrize("name", ["clip.avi", "clip.gif", "clip.mkv", "clip.mov", "clip.mp4", "clip.webm"])
+def test_truncated_files_are_refused(encode: Encode, name: str, fraction: float) -> None:
+    path = encode(name)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * fraction)])
+    with pytest.raises(VideoError, match=name) as caught:
+        read_video(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(VideoError):
+        count_frames(path)
+
+
+@pytest.mark.parametrize("options", [{"movflags": "faststart"}, {"movflags": "frag_keyframe+empty_moov"}])
+@pytest.mark.parametrize("fraction", [0.4, 0.7, 0.97])
+def test_truncated_streaming_mp4_is_refused(encode: Encode, options: dict[str, str], fraction: float) -> None:
+    """With the index in front, such a file opens and plays up to the cut."""
+    path = encode("clip.mp4", container_options=options)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * fraction)])
+    with pytest.raises(VideoError):
+        read_video(path)
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.webm", "clip.mp4", "clip.avi"])
+def test_a_cut_exactly_between_two_frames_is_seen(encode: Encode, name: str) -> None:
+    path = encode(name, container_options={"movflags": "faststart"} if name.endswith("mp4") else None)
+    with av.open(str(path)) as container:
+        ends = sorted(packet.pos + packet.size for packet in container.demux(video=0) if packet.pos is not None)
+    path.write_bytes(path.read_bytes()[: ends[15]])
+    with pytest.raises(VideoError):
+        read_video(path)
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip.gif", "clip.mov", "clip.mp4"])
+def test_damage_in_the_middle_is_seen(encode: Encode, name: str) -> None:
+    path = encode(name)
+    data = bytearray(path.read_bytes())
+    middle = len(data) * 3 // 4  # behind the headers, which AVI fills up with padding
+    data[middle : middle + 200] = bytes(range(50, 250))
+    path.write_bytes(data)
+    with pytest.raises(VideoError):
+        read_video(path)
+
+
+def test_damage_behind_the_frames_one_takes_is_not_looked_for(encode: Encode) -> None:
+    path = encode("clip.gif")
+    whole = read_video(path).frames_thwc
+    path.write_bytes(path.read_bytes()[:-200])
+    frames = decode_frames(path)
+    assert torch.equal(next(frames)[0], whole[0])
+    assert torch.equal(next(frames)[0], whole[1])
+    with pytest.raises(VideoError):
+        list(frames)
+
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (LFS_POINTER, "git lfs pull"),
+        (b"../elsewhere/clip.mp4", "a line of text, '../elsewhere/clip.mp4'"),
+        (b"<html>" * 200, "cannot be decoded"),
+        (bytes(4096), "cannot be decoded"),
+    ],
+)
+@pytest.mark.parametrize("extension", ["mp4", "avi", "gif", "png"])
+def test_what_only_carries_a_videos_name_is_named(tmp_path: Path, content: bytes, reason: str, extension: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / f"clip.{extension}"
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match=rf"clip\.{extension}: .*{reason}"):
+        read_video(folder if extension == "png" else path)
+
+
+def test_missing_files_and_foreign_extensions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match=r"absent\.mp4: cannot be opened"):
+        read_video(tmp_path / "absent.mp4")
+    with pytest.raises(VideoError, match=r"absent\.npy: cannot be read"):
+        read_video(tmp_path / "absent.npy")
+    with pytest.raises(VideoError, match=r"notes\.txt: .*\.mp4"):
+        read_video(tmp_path / "notes.txt")
+    with pytest.raises(VideoError, match="folder without frames"):
+        read_video(tmp_path)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(VideoError, match="no video stream"):
+        read_video(path)
+
+
+@pytest.mark.parametrize("extension", ["png", "jpg"])
+@pytest.mark.parametrize("fraction", [0.2, 0.7, 0.99])
+def test_truncated_frames_are_refused(tmp_path: Path, pattern: Pattern, extension: str, fraction: float) -> None:
+    for number, frame_hwc in enumerate(pattern(3).numpy()):
+        VideoFrame.from_ndarray(frame_hwc, format="rgb24").save(tmp_path / f"{number}.{extension}")
+    assert len(read_video(tmp_path).frames_thwc) == 3
+    path = tmp_path / f"1.{extension}"
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * fraction)])
+    with pytest.raises(VideoError, match=rf"1\.{extension}"):
+        read_video(tmp_path)
+
+
+def test_truncated_arrays_are_refused(tmp_path: Path, pattern: Pattern) -> None:
+    path = tmp_path / "video.npy"
+    write_video(path, pattern(), 8)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(VideoError, match=r"video\.npy"):
+        read_video(path)
+
+
+def test_a_size_that_changes_midway_is_refused(tmp_path: Path, pattern: Pattern) -> None:
+    parts = []
+    for number, size in enumerate([32, 16]):
+        parts.append(tmp_path / f"{number}.avi")
+        with av.open(str(parts[-1]), "w") as container:
+            stream = container.add_stream("mjpeg", rate=8)
+            stream.height, stream.width, stream.pix_fmt = size, size, "yuvj420p"
+            for frame_hwc in pattern(3, size, size).numpy():
+                container.mux(stream.encode(VideoFrame.from_ndarray(frame_hwc, format="rgb24")))
+            container.mux(stream.encode(None))
+    joined = tmp_path / "joined.mkv"
+    with av.open(str(joined), "w") as out, av.open(str(parts[0])) as first, av.open(str(parts[1])) as second:
+        both = out.add_stream_from_template(first.streams.video[0])
+        for offset, source in ((0, first), (3, second)):
+            for packet in source.demux(video=0):
+                if packet.size and packet.dts is not None:
+                    packet.pts = packet.dts = packet.dts + offset
+                    packet.stream = both
+                    out.mux(packet)
+    with pytest.raises(VideoError, match="changes from 32x32"):
+        read_video(joined)
+
+
+def test_names_with_colons_and_percent_signs_are_names(
+    encode: Encode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = encode("plain.mp4")
+    expected = read_video(path).frames_thwc
+    monkeypatch.chdir(tmp_path)
+    for name in ("http:odd.mp4", "100%d.mp4", "-dash.mp4", "ünïcode 視頻.mp4"):
+        shutil.copy(path, tmp_path / name)
+        assert torch.equal(read_video(name).frames_thwc, expected)
+
+
+def test_the_error_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(VideoError(Path("a.mp4"), "is\nbroken")))
+    assert str(error) == "a.mp4: is broken"
+    assert isinstance(error, VidgaugeError)
+    assert error.exit_status == 1
