@@ -1,0 +1,252 @@
+"""One comparison, made from records: the tables that the page, Markdown, LaTeX and CSV all print.
+
+Every kind of subject becomes a table (benchmark cases one for each suite): a row is a subject in an environment, a
+column is a measure under one protocol. Nothing here knows a measure or a kind by name to let it in, so new ones appear
+by themselves. A column holds one protocol fingerprint; of benchmark cases, whose protocol differs with what they time,
+one protocol name, and a footnote tells rivals with unlike fingerprints apart.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from vidgauge.fingerprint import fingerprint
+from vidgauge.record import Measure, Record, Subject
+from vidgauge.reports.configuration import config_text, split_keys
+from vidgauge.reports.footnotes import Footnotes, footnote_texts
+from vidgauge.reports.quantities import Scale, choose_scale, write
+from vidgauge.reports.ranking import Rank, canonical, contest, is_case, rank, task
+
+_TITLES = {"videos": "Generated videos", "system": "Systems", "layer": "Layers"}  # in the order of the page
+_FIRST_MEASURES = ("latency", "ratio_to_baseline", "throughput", "peak_memory", "flops", "parameters")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One record in a table."""
+
+    record: Record
+    value: str
+    """As printed in the column's unit, or the status where there is no value."""
+    interval: str
+    """Such as ``[11.0, 13.5]``; empty where there is none, and a footnote says why."""
+    rank: Rank
+    footnotes: tuple[int, ...]
+    """Numbers of the table's footnotes that are about this cell alone, from 1."""
+    older: int
+    """How many older records of the same thing it supersedes."""
+
+    @property
+    def verdict(self) -> str:
+        """How it stands to its baseline, where the benchmark said so."""
+        return str(self.record.details.get("verdict") or "").lower()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure under one protocol."""
+
+    measure: Measure
+    protocol: str
+    """The protocol's name."""
+    fingerprints: tuple[str, ...]
+    """One, but for benchmark cases."""
+    scale: Scale
+    footnotes: tuple[int, ...]
+    """Numbers of the footnotes that are about all of its cells."""
+    legend: str
+    """Protocol, fingerprint, n and level, as one line."""
+
+    @property
+    def title(self) -> str:
+        """The measure's name as people write it."""
+        return self.measure.name.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A subject in an environment."""
+
+    anchor: str
+    """The same in every report that holds this subject and environment, to link to."""
+    subject: Subject
+    environment: str
+    task: str
+    """Rows with equal tasks are rivals."""
+    stub: tuple[str, ...]
+    """Its name and what tells it from the other rows, in the order of the table's ``stub``."""
+    cells: tuple[Cell | None, ...]
+    """In the order of the table's columns; None where nothing was measured."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """All records of one kind of subject."""
+
+    kind: str
+    title: str
+    stub: tuple[str, ...]
+    """Headings left of the columns: the kind, the configuration keys that differ between rows, the environment."""
+    common: dict[str, str]
+    """Configuration that all rows share."""
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    footnotes: tuple[str, ...]
+    environments: tuple[str, ...]
+    """Fingerprints, first seen first."""
+    superseded: int
+    """How many older records of the same things were left out."""
+    embedded: tuple[str, ...]
+    """Protocols whose records come from the embedded Moving Shapes world."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells that hold a record."""
+        return [cell for row in self.rows for cell in row.cells if cell]
+
+
+def compare(records: Iterable[Record]) -> tuple[Table, ...]:
+    """Group records into tables: scores of videos first, then systems, layers, and whatever else there is.
+
+    Where the same subject, measure, protocol and environment was measured more than once, the latest record stands.
+    """
+    latest: dict[str, tuple[Record, int]] = {}
+    for record in records:
+        key = canonical([record.subject.model_dump(), record.measure.name, record.measure.unit])
+        key += canonical([record.protocol.model_dump(), record.environment])
+        standing, older = latest.get(key, (record, -1))
+        latest[key] = (record if record.time >= standing.time else standing, older + 1)
+    groups: dict[tuple[str, str], list[tuple[Record, int]]] = {}
+    for record, older in latest.values():
+        suite = str(record.subject.config.get("suite", "")) if is_case(record.subject) else ""
+        groups.setdefault((record.subject.kind, suite), []).append((record, older))
+    order = [*_TITLES]
+    kinds = sorted(groups, key=lambda group: order.index(group[0]) if group[0] in order else len(order))
+    return tuple(_table(kind, suite, groups[kind, suite]) for kind, suite in kinds)
+
+
+def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]]) -> Table:
+    records = [record for record, _ in group]
+    footnotes = Footnotes()
+    columns = _columns(records, footnotes)
+    place = {key: index for index, key in enumerate(columns)}
+    rivals = _fingerprints_of_rivals(records)
+    rows: dict[str, tuple[Record, list[Cell | None]]] = {}
+    for (record, older), its_rank in zip(group, rank(records), strict=True):
+        key = _column_key(record)
+        extra = [_which_protocol(record)] if len(rivals[key, task(record.subject)]) > 1 else []
+        cell = _cell(record, older, its_rank, columns[key], extra, footnotes)
+        _place(cell, place[key], rows, len(columns))
+    firsts = [record for record, _ in rows.values()]
+    tasks = list(dict.fromkeys(task(record.subject) for record in firsts))
+    keys, common = split_keys(firsts)
+    environments = tuple(dict.fromkeys(record.environment for record in records))
+    finished = [
+        Row(
+            anchor=f"row-{fingerprint(row_key)}",
+            subject=first.subject,
+            environment=first.environment,
+            task=task(first.subject),
+            stub=_stub(first, keys, environments),
+            cells=tuple(cells),
+        )
+        for row_key, (first, cells) in rows.items()
+    ]
+    return Table(
+        kind=kind,
+        title=_TITLES.get(kind, kind.capitalize()) + (f": {suite}" if suite else ""),
+        stub=(kind, *keys, *(["environment"] if len(environments) > 1 else [])),
+        common=common,
+        columns=tuple(columns.values()),
+        rows=tuple(sorted(finished, key=lambda row: tasks.index(row.task))),  # rivals stand together
+        footnotes=footnotes.texts,
+        environments=environments,
+        superseded=sum(older for _, older in group),
+        embedded=tuple(dict.fromkeys(r.protocol.name for r in records if r.details.get("world") == "embedded")),
+    )
+
+
+def _column_key(record: Record) -> tuple[str, ...]:
+    fingerprint = "" if is_case(record.subject) else record.protocol.fingerprint
+    return record.measure.name, record.measure.unit, record.protocol.name, fingerprint
+
+
+def _place(cell: Cell, index: int, rows: dict[str, tuple[Record, list[Cell | None]]], columns: int) -> None:
+    """Put the cell into its subject's row, or into a further one where another fingerprint has taken its place."""
+    key = canonical([cell.record.subject.model_dump(), cell.record.environment])
+    while key in rows and rows[key][1][index] is not None:
+        key += "+"
+    rows.setdefault(key, (cell.record, [None] * columns))[1][index] = cell
+
+
+def _fingerprints_of_rivals(records: Sequence[Record]) -> dict[tuple[tuple[str, ...], str], set[str]]:
+    found: dict[tuple[tuple[str, ...], str], set[str]] = {}
+    for record in records:
+        found.setdefault((_column_key(record), task(record.subject)), set()).add(record.protocol.fingerprint)
+    return found
+
+
+def _which_protocol(record: Record) -> str:
+    return f"under {record.protocol.name} with fingerprint {record.protocol.fingerprint}; not ranked against the others"
+
+
+def _columns(records: Sequence[Record], footnotes: Footnotes) -> dict[tuple[str, ...], Column]:
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        groups.setdefault(_column_key(record), []).append(record)
+    order = [*_FIRST_MEASURES]
+    keys = sorted(groups, key=lambda key: order.index(key[0]) if key[0] in order else len(order))
+    return {key: _column(groups[key], footnotes) for key in keys}
+
+
+def _column(records: Sequence[Record], footnotes: Footnotes) -> Column:
+    first = records[0]
+    texts = [footnote_texts(record) for record in records if record.status == "ok"]
+    shared = [text for text in texts[0] if all(text in others for others in texts)] if len(texts) > 1 else []
+    return Column(
+        measure=first.measure,
+        protocol=first.protocol.name,
+        fingerprints=tuple(dict.fromkeys(record.protocol.fingerprint for record in records)),
+        scale=choose_scale(first.measure.unit, [record.value for record in records if record.value is not None]),
+        footnotes=footnotes.number(shared + _unequal_n(records)),
+        legend=_legend(records),
+    )
+
+
+def _legend(records: Sequence[Record]) -> str:
+    first = records[0]
+    fingerprints = dict.fromkeys(record.protocol.fingerprint for record in records)
+    parts = [f"protocol {first.protocol.name} ({' and '.join(fingerprints)})"]
+    sizes = sorted({record.n for record in records if record.status == "ok"})
+    if sizes:
+        parts.append(f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}")
+    failed = sum(record.n_failed for record in records)
+    if failed:
+        parts.append(f"{failed} samples failed")
+    parts += [f"{100 * level:g} % intervals" for level in sorted({r.level for r in records if r.level is not None})]
+    parts.append({"neither": "not ranked"}.get(first.measure.better, f"{first.measure.better} is better"))
+    return ", ".join(parts)
+
+
+def _unequal_n(records: Sequence[Record]) -> list[str]:
+    """Warn where rivals rest on unlike numbers of videos; the rounds of a benchmark differ by nature."""
+    sizes: dict[tuple[str, ...], set[int]] = {}
+    for record in records:
+        if record.status == "ok" and record.measure.better != "neither" and not is_case(record.subject):
+            sizes.setdefault(contest(record), set()).add(record.n)
+    if all(len(of_contest) == 1 for of_contest in sizes.values()):
+        return []
+    return ["n differs between rows: a measure biased in n, such as a Fréchet distance, does not compare across them"]
+
+
+def _cell(record: Record, older: int, its_rank: Rank, column: Column, extra: list[str], footnotes: Footnotes) -> Cell:
+    own = footnotes.number(footnote_texts(record) + extra)
+    numbers = tuple(number for number in own if number not in column.footnotes)
+    if record.value is None:
+        return Cell(record, record.status, "", "", numbers, older)
+    written = write(record.value, record.low, record.high, column.scale)
+    return Cell(record, written.value, written.interval, its_rank, numbers, older)
+
+
+def _stub(record: Record, keys: tuple[str, ...], environments: tuple[str, ...]) -> tuple[str, ...]:
+    environment = [record.environment] if len(environments) > 1 else []
+    return (record.subject.name, *(config_text(record.subject.config.get(key)) for key in keys), *environment)

@@ -1,0 +1,50 @@
+"""Tables as Markdown, for a README or an issue."""
+
+import re
+from collections.abc import Sequence
+
+from vidgauge.reports.comparison import Cell, Table
+from vidgauge.reports.wording import heading, legends, one_line, origin, reading
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def write_markdown(tables: Sequence[Table]) -> str:
+    """All tables, each with a heading, its remarks, the protocol of each column and its footnotes."""
+    return "\n".join(_table(table) for table in tables)
+
+
+def escape(text: str) -> str:
+    """Text that prints as itself: one line, with nothing that Markdown or HTML would take as its own."""
+    entities = re.sub("[&<>]", lambda match: _ENTITIES[match[0]], one_line(text))
+    return _SPECIAL.sub(r"\\\1", entities)
+
+
+def _table(table: Table) -> str:
+    headings = [escape(key) for key in table.stub]
+    headings += [escape(heading(column)) + _marks(column.footnotes) for column in table.columns]
+    lines = [f"## {escape(table.title)}", "", _line(headings)]
+    lines.append(_line(["---"] * len(table.stub) + ["---:"] * len(table.columns)))
+    lines += [_line([*map(escape, row.stub), *map(_cell, row.cells)]) for row in table.rows]
+    lines += ["", *(f"{escape(remark)}\n" for remark in origin(table) + reading(table))]
+    lines += [f"- {escape(titles)}: {escape(legend)}" for titles, legend in legends(table)]
+    lines += ["", *(f"{_marks((number,))} {escape(text)}  " for number, text in enumerate(table.footnotes, 1))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    value = f"**{cell.value}**" if cell.rank == "best" else cell.value + (" ≈" if cell.rank == "tied" else "")
+    n = f"n={cell.record.n}" if cell.record.n > 1 else ""
+    parts = [value, cell.interval, escape(cell.verdict), n]
+    return " ".join(part for part in parts if part) + _marks(cell.footnotes)
+
+
+def _marks(numbers: Sequence[int]) -> str:
+    return f"<sup>{','.join(map(str, numbers))}</sup>" if numbers else ""

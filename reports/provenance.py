@@ -1,0 +1,74 @@
+"""Where each number comes from, short enough to travel inside the page."""
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from vidgauge.environment import Environment
+from vidgauge.record import Record
+from vidgauge.reports.comparison import Cell, Row
+
+_LONGEST_LIST = 20
+_LONGEST_SAMPLES = 8
+_LONGEST_TEXT = 400
+_DEEPEST = 5
+
+
+def provenance(row: Row, environments: Mapping[str, Environment]) -> dict[str, Any]:
+    """What the page shows when a row is opened: the subject's configuration and all about each number."""
+    cells = [cell for cell in row.cells if cell]
+    return {"config": summarise(row.subject.config), "records": [_record(cell, environments) for cell in cells]}
+
+
+def _record(cell: Cell, environments: Mapping[str, Environment]) -> dict[str, Any]:
+    record = cell.record
+    facts: dict[str, Any] = {
+        "value": _value(record),
+        "interval": f"{record.low:g} to {record.high:g} at level {record.level:g}" if record.level else "none",
+        "no interval because": record.no_interval,
+        "reason": record.reason,
+        "n": f"{record.n}, {record.n_failed} failed",
+        "protocol": f"{record.protocol.name}, fingerprint {record.protocol.fingerprint}",
+        "environment": f"fingerprint {record.environment}",
+        "commit": _commit(record, environments.get(record.environment)),
+        "run": record.run,
+        "time": record.time.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "superseded": f"{cell.older} older" if cell.older else "",
+    }
+    details = {key: summarise(value) for key, value in record.details.items()}
+    return {"measure": record.measure.name, "facts": {k: v for k, v in facts.items() if v}, "details": details}
+
+
+def _value(record: Record) -> str:
+    if record.value is None:
+        return f"none, {record.status}"
+    return f"{record.value:.10g}" + (f" {record.measure.unit}" if record.measure.unit != "1" else "")
+
+
+def _commit(record: Record, environment: Environment | None) -> str:
+    if "commit" in record.details:
+        return str(record.details["commit"])
+    if environment is None or environment.commit is None:
+        return "not known"
+    return environment.commit + (", with uncommitted changes" if environment.dirty else "")
+
+
+def summarise(data: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever details hold
+    """The same data, with raw samples as their count and quartiles' ends, and everything else cut to size."""
+    if isinstance(data, list) and len(data) > _LONGEST_SAMPLES and all(_is_number(item) for item in data):
+        return f"{len(data)} numbers: least {min(data):.6g}, median {median(data):.6g}, greatest {max(data):.6g}"
+    if isinstance(data, (list, dict)) and depth >= _DEEPEST:
+        return f"{len(data)} entries"
+    if isinstance(data, list):
+        more = [f"and {len(data) - _LONGEST_LIST} more"] if len(data) > _LONGEST_LIST else []
+        return [summarise(item, depth + 1) for item in data[:_LONGEST_LIST]] + more
+    if isinstance(data, dict):
+        kept = {str(key): summarise(value, depth + 1) for key, value in list(data.items())[:_LONGEST_LIST]}
+        return kept | ({"…": f"and {len(data) - len(kept)} more"} if len(data) > len(kept) else {})
+    if isinstance(data, str) and len(data) > _LONGEST_TEXT:
+        return f"{data[:_LONGEST_TEXT]}… ({len(data)} characters)"
+    return data
+
+
+def _is_number(item: object) -> bool:
+    return isinstance(item, (int, float)) and not isinstance(item, bool)

@@ -1,0 +1,82 @@
+"""Which records may be ranked against each other, and which of them is best."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from vidgauge.record import Record, Subject
+
+Rank = Literal["best", "tied", ""]
+
+_CASE_KEYS = ("suite", "case", "batch", "shape", "dtype", "device", "direction", "threads")
+"""What a benchmark case asks of every layer; the rest (layout, backend, heads) is the layer's own answer to it."""
+
+_OWN_KEYS = frozenset({"generated"})
+"""What tells contestants apart outside of benchmark cases. Any key that is not listed here keeps them apart."""
+
+
+def canonical(data: Any) -> str:  # noqa: ANN401 - whatever a subject's configuration holds
+    """Equal text for equal data, whatever the order of its keys."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def task(subject: Subject) -> str:
+    """What the subject was asked to do, as text: the case of a suite, or the real videos and the clip rule."""
+    config = subject.config
+    if is_case(subject):
+        return canonical([subject.kind, {key: config.get(key) for key in _CASE_KEYS}])
+    return canonical([subject.kind, {key: value for key, value in config.items() if key not in _OWN_KEYS}])
+
+
+def is_case(subject: Subject) -> bool:
+    """Whether a benchmark suite measured it: everything about it then depends on the machine."""
+    return "case" in subject.config
+
+
+def contest(record: Record) -> tuple[str, ...]:
+    """All that must be equal for two records to be ranked against each other.
+
+    Protocol and task always; the environment as well for time, memory, rates and whatever a benchmark case measures.
+    """
+    unit = record.measure.unit
+    depends_on_machine = unit in ("s", "B") or unit.endswith("/s") or is_case(record.subject)
+    return (
+        record.measure.name,
+        unit,
+        record.protocol.name,
+        record.protocol.fingerprint,
+        task(record.subject),
+        record.environment if depends_on_machine else "",
+    )
+
+
+def rank(records: Sequence[Record]) -> list[Rank]:
+    """The rank of each record: best, tied (its interval overlaps the best one's), or nothing.
+
+    Nothing is ranked alone, where no way is better, or where all values are equal.
+    """
+    contests: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for index, record in enumerate(records):
+        if record.value is not None and record.measure.better != "neither":
+            contests[contest(record)].append(index)
+    ranks: list[Rank] = [""] * len(records)
+    for rivals in contests.values():
+        if len({records[index].value for index in rivals}) > 1:
+            best = _best([records[index] for index in rivals])
+            for index in rivals:
+                ranks[index] = _stands(records[index], best)
+    return ranks
+
+
+def _best(rivals: list[Record]) -> Record:
+    sign = 1 if rivals[0].measure.better == "lower" else -1
+    return min(rivals, key=lambda rival: sign * (rival.value or 0.0))
+
+
+def _stands(rival: Record, best: Record) -> Rank:
+    if rival.value == best.value:
+        return "best"
+    if rival.low is None or rival.high is None or best.low is None or best.high is None:
+        return ""
+    return "tied" if rival.low <= best.high and best.low <= rival.high else ""

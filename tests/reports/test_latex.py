@@ -1,0 +1,71 @@
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vidgauge.record import Record
+from vidgauge.reports import table
+
+LONE_SPECIAL = re.compile(r"(?<!\\)[%#_~]")
+
+
+def _structure(text: str) -> None:
+    """Braces balance, environments nest, and every row of a tabular has as many cells as it has columns."""
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    bare = re.sub(r"\\[{}]", "", body)
+    assert bare.count("{") == bare.count("}")
+    stack: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{([a-z*]+)\}", body):
+        if kind == "begin":
+            stack.append(name)
+        else:
+            assert stack.pop() == name
+    assert stack == []
+    for columns, rows in re.findall(r"\\begin\{tabular\}\{([lr]+)\}\n(.*?)\\end\{tabular\}", body, re.DOTALL):
+        for row in [line for line in rows.splitlines() if line.endswith(r" \\")]:
+            assert len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1
+
+
+def test_it_is_a_booktabs_table_with_arrows_caption_and_note(store_records: list[Record]) -> None:
+    text = table(store_records, "latex")
+    _structure(text)
+    for expected in (
+        r"\toprule",
+        r"\midrule",
+        r"\bottomrule",
+        r"\caption{Generated videos.}",
+        r"fvd $\downarrow$",
+        r"is $\uparrow$",
+        r"latency $\downarrow$ (ms)",
+        r"\textbf{80.5} {\scriptsize [71.5, 89.5]}",
+        r"4.40$^{\approx}$",
+        r"\textit{oom}",
+        r"axial\_attention",
+        "protocol fvd.shapes (aaaaaaaaaaaaaaaa), n = 62 to 64",
+        r"95 \% intervals",
+        r"Embedded Moving Shapes world",
+    ):
+        assert expected in text
+
+
+def test_every_special_character_is_escaped(hostile_records: list[Record]) -> None:
+    text = table(hostile_records, "latex")
+    _structure(text)
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    assert not LONE_SPECIAL.search(re.sub(r"\\resizebox.*", "", body))
+    assert r"a\textbar{}b\_\%\&\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}" in body
+    assert r"\'{e} U+1F600" in body
+    assert body.isascii()
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
+def test_it_compiles(store_records: list[Record], hostile_records: list[Record], tmp_path: Path) -> None:
+    start = r"\documentclass{article}\usepackage{booktabs}\usepackage{graphicx}\begin{document}"
+    text = "\n".join([start, table(store_records, "latex"), table(hostile_records, "latex"), r"\end{document}"])
+    (tmp_path / "paper.tex").write_text(text, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "paper.pdf").stat().st_size > 1000
