@@ -132,7 +132,7 @@ def store_records() -> list[Record]:
     records: list[Record] = []
     for case, size in (("unet-mid", 1.0), ("unet-low", 30.0)):
         for batch in (1, 2):
-            shared = {"case": case, "batch": batch}
+            shared: dict[str, Any] = {"case": case, "batch": batch}
             records += layer_records("conv3d", size, 1.0, **shared)
             records += layer_records("conv2plus1d", size, 0.8, verdict="faster", **shared)
             records += layer_records("axial_attention", size, 1.5, verdict="slower", backend="flash", **shared)
