@@ -38,8 +38,8 @@ def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
 
 
 def count(path: Path) -> int:
-    """How many images there are; their names tell, and none is decoded."""
-    return len(_images(path))
+    """Decode everything and count the frames, keeping none."""
+    return sum(1 for _ in frames(path))
 
 
 def _only_frame(file: Path) -> torch.Tensor:

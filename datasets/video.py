@@ -74,7 +74,7 @@ def describe_video(path: str | PathLike[str]) -> Description:
 
 
 def count_frames(path: str | PathLike[str]) -> int:
-    """How many frames ``decode_frames`` yields; containers are decoded for it, arrays and folders are not."""
+    """Decode everything and count, keeping nothing: a video is whole, or VideoError as from ``read_video``."""
     return _reader(Path(path)).count(Path(path))
 
 
