@@ -4,8 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidgauge.datasets.clips import ClipRule as ClipRule
     from vidgauge.datasets.errors import VideoError as VideoError
+    from vidgauge.datasets.opening import open as open  # noqa: A004 - the public name
     from vidgauge.datasets.sample import Sample as Sample
+    from vidgauge.datasets.sources import SOURCES as SOURCES
     from vidgauge.datasets.video import Video as Video
     from vidgauge.datasets.video import decode_frames as decode_frames
     from vidgauge.datasets.video import read_video as read_video
@@ -13,10 +16,13 @@ if TYPE_CHECKING:
 
 # Where each public name lives; imported when first asked for, because decoding needs torch and listing does not.
 _HOMES = {
+    "SOURCES": "sources",
+    "ClipRule": "clips",
     "Sample": "sample",
     "Video": "video",
     "VideoError": "errors",
     "decode_frames": "video",
+    "open": "opening",
     "read_video": "video",
     "write_video": "writing",
 }
