@@ -1,0 +1,95 @@
+"""The networks that judge: one module each, entered in `NETWORKS` under the name that protocols use.
+
+An entry is a class (or function) that, called without arguments, makes an ``nn.Module`` with an attribute ``input``, an
+`InputSpec`. What it computes is said by its module: features and logits of videos, or embeddings of frames and texts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from vidgauge.errors import UsageError, near_misses
+from vidgauge.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network wants to see."""
+
+    frames: int | None
+    """Length of a clip, or None for a network that looks at single frames."""
+    height: int
+    width: int
+    low: float = 0.0
+    """What black is."""
+    high: float = 1.0
+    """What white is."""
+
+
+class VideoNetwork(Protocol):
+    """What the scorer needs of a network."""
+
+    input: InputSpec
+
+    def extract(self, video_bcthw: "Tensor") -> "dict[str, Tensor]":
+        """The outputs that measures read, by name; the first axis is the clips. Input is float in [0, 1]."""
+        ...
+
+
+@runtime_checkable
+class CaptionNetwork(Protocol):
+    """What the scorer needs of a network that reads captions too."""
+
+    def embed_captions(self, captions: list[str]) -> "Tensor":
+        """Unit embeddings (N, D), in the space of the frames' embeddings."""
+        ...
+
+    def unread(self, captions: list[str]) -> str:
+        """What of the captions it does not read, as a note; empty where it reads all."""
+        ...
+
+
+NETWORKS: "Registry[Callable[[], nn.Module]]" = Registry("network", "vidgauge.metrics.networks")
+
+
+def build_network(name: str, weights: str | Path | None = None, seed: int = 0) -> "nn.Module":
+    """Make a network, on the CPU, float32, ready for inference.
+
+    Args:
+        name: one of `NETWORKS`.
+        weights: ``"embedded"`` for those that ship with the package under the network's own name, the name of another
+            card in ``vidgauge.metrics.weights``, or the path of a safetensors file. Without it they are random.
+        seed: of the random weights.
+
+    Raises:
+        UsageError: for a name or weights that do not exist.
+        VidgaugeError: for weights whose digest, tensor names or shapes are not the expected ones.
+    """
+    import torch
+
+    from vidgauge.weights import load_into
+
+    with torch.random.fork_rng(devices=[]):  # initialisers know only the global generator: lend it, and put it back
+        torch.manual_seed(seed)
+        module = NETWORKS[name]()
+    if weights is not None:
+        load_into(module, _tensors(name, weights), f"{name} weights {str(weights)!r}")
+    return module.eval().requires_grad_(False)
+
+
+def _tensors(name: str, weights: str | Path) -> "dict[str, Tensor]":
+    from vidgauge.metrics.weights import CARDS, FOLDER
+    from vidgauge.weights import load_tensors, read_tensors
+
+    card = name if weights == "embedded" else str(weights)
+    if card in CARDS:
+        return load_tensors(CARDS[card], FOLDER)
+    if not Path(weights).is_file():
+        raise UsageError(
+            f"{str(weights)!r} is neither a file nor the name of weights; {near_misses(card, list(CARDS))}"
+        )
+    return read_tensors(Path(weights))
