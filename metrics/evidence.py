@@ -19,11 +19,13 @@ class Evidence:
     """Outputs of one network over the clips of one set, in the order of the files.
 
     ``outputs`` maps names such as ``features_nd`` to arrays whose first axis is the clips; ``sources`` names the file
-    each clip was cut from; ``failed`` lists what could not be used; ``notes`` says what a reader of the score must know.
+    each clip was cut from; ``captions`` says what each clip should show, where that is known;
+    ``failed`` lists what could not be used; ``notes`` says what a reader of the score must know.
     """
 
     outputs: dict[str, NDArray[np.float32]]
     sources: list[str]
+    captions: list[str] | None = None
     failed: list[Failed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

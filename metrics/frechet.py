@@ -49,8 +49,8 @@ def frechet_distance_of_features(
 ) -> float:
     """Fréchet distance between the Gaussians fitted to two sets of features.
 
-    With X^T X and Y^T Y the two covariances, the trace of the root is the nuclear norm ``|X Y^T|_*``. Taken so, with each
-    of X and Y reduced to at most D rows, it holds for any number of samples and never squares a small singular value.
+    With X^T X and Y^T Y the two covariances, the trace of the root is the nuclear norm ``|X Y^T|_*``. Taken so, with X
+    and Y reduced to at most D rows each, it holds for any number of samples and never squares a small singular value.
 
     Args:
         a_nd: (N, D) features; ``b_nd`` is (M, D).

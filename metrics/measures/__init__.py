@@ -26,5 +26,9 @@ class VideoMeasure(Frozen):
     def statistic(self, *sets: Evidence) -> Callable[..., float]:
         """The measure of (real, generated) or (generated,), as a function of how often each clip of each counts."""
 
+    def notes(self, *sets: Evidence) -> list[str]:  # noqa: ARG002 - most measures have nothing to add
+        """What a reader must know about the number from these sets."""
+        return []
+
 
 MEASURES: Registry[type[VideoMeasure]] = Registry("measure", "vidgauge.metrics.measures")

@@ -23,7 +23,7 @@ def text_similarity(frames_ntd: ArrayLike, texts_nd: ArrayLike) -> Array:
     """
     frames = unit(checked(frames_ntd, "frame embeddings", 3))
     texts = unit(checked(texts_nd, "caption embeddings", 2))
-    return np.einsum("ntd,nd->nt", frames, texts).mean(axis=1)
+    return np.asarray(np.einsum("ntd,nd->nt", frames, texts).mean(axis=1))
 
 
 def unit(vectors: Array) -> Array:

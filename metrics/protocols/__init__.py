@@ -3,13 +3,13 @@
 import fnmatch
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.fingerprint import fingerprint
 from vidgauge.metrics.measures import MEASURES, VideoMeasure
-from vidgauge.metrics.weights import WEIGHTS
+from vidgauge.metrics.weights import CARDS
 from vidgauge.record import Frozen, ProtocolRef
 from vidgauge.registry import Registry
 
@@ -40,8 +40,8 @@ class Protocol(Frozen):
     """Name of a weights card."""
     dtype: Literal["float32", "float64"]
     """Precision the network runs in; its outputs are kept as float32."""
-    resize: Literal["bilinear-antialias"]
-    """Kernel that brings frames to the network's size; the aspect ratio is not kept."""
+    resize: Literal["squash-bilinear-antialias", "crop-pil-bicubic"]
+    """How frames are brought to the network's size: one of the rules of ``vidgauge.metrics.resize``."""
     clip: ClipRule
     interval: IntervalRule = IntervalRule()
     world: Literal["embedded", "open"]
@@ -55,9 +55,17 @@ class Protocol(Frozen):
         return MEASURES[self.measure](**self.parameters)
 
     def with_clips(self, **changes: Any) -> "Protocol":  # noqa: ANN401 - fields of ClipRule
-        """The same protocol with another clip rule: another name, and so another fingerprint."""
+        """The same protocol with another clip rule, and so another name and fingerprint; None changes nothing.
+
+        Raises:
+            UsageError: for a field or value that a clip rule does not have.
+        """
         given = {key: value for key, value in changes.items() if value is not None}
-        clip = ClipRule(**(self.clip.model_dump() | given))
+        try:
+            clip = ClipRule(**(self.clip.model_dump() | given))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise UsageError(f"clip rule: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
         changed = [f"{key}={value}" for key, value in given.items() if value != getattr(self.clip, key)]
         if not changed:
             return self
@@ -67,7 +75,7 @@ class Protocol(Frozen):
     def ref(self) -> ProtocolRef:
         """Name and fingerprint; the digest of the weights is part of it, texts are not."""
         fixed = self.model_dump(exclude={"name", "summary", "verified"})
-        fixed |= {"parameters": self.rule.model_dump(), "weights_sha256": WEIGHTS[self.weights].sha256}
+        fixed |= {"parameters": self.rule.model_dump(), "weights_sha256": CARDS[self.weights].sha256}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
 
 

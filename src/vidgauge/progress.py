@@ -5,7 +5,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def progress_bar() -> Progress:
-    """A progress display for a ``with`` block, driven by ``track``, ``add_task`` and ``advance``; off without a terminal."""
+    """A progress display for a ``with`` block; off where stderr is not a terminal."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),

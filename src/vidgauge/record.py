@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 1
-
 Status = Literal["ok", "failed", "oom", "timeout", "skipped"]
 
 
@@ -88,7 +86,7 @@ class Record(Frozen):
     """When it was measured, UTC."""
     details: dict[str, Any] = Field(default_factory=dict)
     """What a reader may want beside the number: raw samples, notes, names of failed files."""
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:

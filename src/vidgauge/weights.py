@@ -54,6 +54,8 @@ class WeightsCard(Frozen):
     """Digest of the file; empty where upstream states none, and then the first one seen is kept."""
     bytes: int | None = None
     licence: str
+    not_weights: tuple[str, ...] = ()
+    """Entries of the file that are settings, not tensors of the network."""
     url: str = ""
     """Public address; empty for weights that ship with the package."""
     training: Training | None = None
@@ -97,10 +99,11 @@ def load_tensors(card: WeightsCard, shipped: Path | None = None) -> dict[str, "T
 
     path = locate(card, shipped)
     try:
-        return read_tensors(path, card.format)
+        tensors = read_tensors(path, card.format)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).partition("\n")[0]
         raise VidgaugeError(f"weights {card.name!r}: {path} cannot be read as {card.format} ({reason})") from error
+    return {name: tensor for name, tensor in tensors.items() if name not in card.not_weights}
 
 
 def read_tensors(path: Path, format: str = "safetensors") -> dict[str, "Tensor"]:  # noqa: A002 - the card's word
@@ -111,7 +114,8 @@ def read_tensors(path: Path, format: str = "safetensors") -> dict[str, "Tensor"]
     if format == "safetensors":
         return load_file(path)
     if format == "torchscript":
-        return dict(torch.jit.load(path, map_location="cpu").state_dict())
+        archive = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]  # torch leaves it so
+        return dict(archive.state_dict())
     tensors = torch.load(path, map_location="cpu", weights_only=True)
     return dict(tensors.get("state_dict", tensors))
 

@@ -1,0 +1,204 @@
+"""Scoring: two sets of videos and some protocols in, one record a protocol out."""
+
+import itertools
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from vidgauge.datasets.captions import caption_videos, read_captions
+from vidgauge.datasets.clips import ClipRule
+from vidgauge.datasets.errors import VideoError
+from vidgauge.datasets.folder import Entry, list_videos
+from vidgauge.datasets.video import describe_video
+from vidgauge.environment import Environment
+from vidgauge.errors import UsageError
+from vidgauge.metrics.bootstrap import bootstrap
+from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.extraction import Extractor, NetworkUse, extract
+from vidgauge.metrics.protocols import Protocol, select
+from vidgauge.record import Record, Subject
+
+Paths = Path | str | Sequence[Path | str]
+
+_WORLD_NOTE = "judged by a network trained on Moving Shapes: honest inside that world, says nothing outside it"
+
+
+@dataclass(frozen=True)
+class VideoSet:
+    """One side of a comparison: where it lies, and its files."""
+
+    paths: list[str]
+    entries: list[Entry]
+
+    @classmethod
+    def open(cls, given: Paths) -> "VideoSet":
+        """List the videos under one path or several."""
+        paths = [Path(path) for path in ([given] if isinstance(given, Path | str) else given)]
+        return cls([str(path) for path in paths], [entry for path in paths for entry in list_videos(path)])
+
+    @property
+    def name(self) -> str:
+        """What reports call it: the names of its paths."""
+        return " + ".join(Path(path).resolve().name for path in self.paths)
+
+
+def score(
+    real: Paths,
+    generated: Paths,
+    protocols: Sequence[str] = ("*.shapes",),
+    *,
+    captions: Path | str | None = None,
+    clips: Mapping[str, str | int | None] | None = None,
+    batch_size: int = 16,
+    workers: int = 2,
+    strict: bool = False,
+    advance: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 - silent unless asked
+) -> list[Record]:
+    """Score generated videos against real ones, decoding each file once for all protocols with equal clip rules.
+
+    Args:
+        real: path or paths of files or folders of real videos.
+        generated: the same for the videos under test.
+        protocols: names or shell patterns of protocols.
+        captions: file that gives each generated video its caption; protocols that need captions are skipped without it.
+        clips: fields of the protocols' clip rule to change, such as ``{"offset": "all"}``; the name of each protocol
+            then says so, and its fingerprint is another.
+        batch_size: clips a network sees at once; changes scores by rounding at most.
+        workers: files decoded ahead; does not change scores.
+        strict: fail at the first file that cannot be used, instead of naming and counting it.
+        advance: called after each file with the number of files done and in all.
+
+    Returns:
+        One record a protocol, in the order asked for. One that could not be computed has a status and a reason.
+
+    Raises:
+        UsageError: for unknown protocols, paths without videos, captions that do not fit.
+        VidgaugeError: for missing weights; with ``strict``, for a file that cannot be used.
+    """
+    chosen = [protocol.with_clips(**(clips or {})) for protocol in select(list(protocols))]
+    real_set, generated_set = VideoSet.open(real), VideoSet.open(generated)
+    caption_of = None if captions is None else _captions(generated_set.entries, Path(captions))
+    passes = _passes(chosen)
+    total = sum(
+        len(real_set.entries) * bool(comparing) + len(generated_set.entries) for _, comparing in passes.values()
+    )
+    done = itertools.count(1)
+    run_pass = partial(
+        extract, batch_size=batch_size, workers=workers, strict=strict, advance=lambda: advance(next(done), total)
+    )
+    environment, run = Environment.capture(), secrets.token_hex(8)
+
+    records: dict[str, Record] = {}
+    for clip_rule, (uses, comparing) in passes.items():
+        of_real = run_pass(real_set.entries, clip_rule, comparing) if comparing else {}
+        of_generated = run_pass(generated_set.entries, clip_rule, uses, captions=caption_of)
+        for protocol in (protocol for protocol in chosen if protocol.clip == clip_rule):
+            use = NetworkUse.of(protocol)
+            sides = {"real": (real_set, of_real[use])} if protocol.rule.compares else {}
+            sides["generated"] = (generated_set, of_generated[use])
+            outcome = _measure(protocol, [evidence for _, evidence in sides.values()])
+            records[protocol.name] = _record(protocol, sides, outcome, environment=environment.fingerprint, run=run)
+    return [records[protocol.name] for protocol in chosen]
+
+
+def _captions(entries: list[Entry], path: Path) -> dict[str, str]:
+    """Each video's caption, before any of them is decoded; one that cannot be opened anyway needs none."""
+    captions = read_captions(path)
+    try:
+        return caption_videos(entries, captions)
+    except UsageError:
+        return caption_videos([entry for entry in entries if _opens(entry)], captions)
+
+
+def _opens(entry: Entry) -> bool:
+    try:
+        describe_video(entry.path)
+    except VideoError:
+        return False
+    return True
+
+
+def _passes(protocols: Sequence[Protocol]) -> dict[ClipRule, tuple[list[NetworkUse], list[NetworkUse]]]:
+    """For each clip rule, the networks that must see the generated videos, and those that must see the real ones."""
+    passes: dict[ClipRule, tuple[list[NetworkUse], list[NetworkUse]]] = {}
+    for protocol in protocols:
+        uses, comparing = passes.setdefault(protocol.clip, ([], []))
+        use = NetworkUse.of(protocol)
+        if use not in uses:
+            uses.append(use)
+        if protocol.rule.compares and use not in comparing:
+            comparing.append(use)
+    return passes
+
+
+def _measure(protocol: Protocol, sets: list[Evidence]) -> dict[str, Any]:
+    """The fields of a record that say what came out: a value and its interval, or a status and a reason."""
+    rule = protocol.rule
+    if rule.needs_captions:
+        if sets[-1].captions is None:
+            return {"status": "skipped", "reason": "it needs captions; give a file of them with --captions"}
+        sets = [*sets[:-1], _with_texts(sets[-1], NetworkUse.of(protocol))]
+    fewest = min(len(evidence) for evidence in sets)
+    if fewest < rule.fewest:
+        reason = f"{rule.measure.name} needs at least {rule.fewest} clips in each set; a set has {fewest}"
+        return {"status": "failed", "reason": reason}
+    statistic = rule.statistic(*sets)
+    value = statistic()
+    interval_rule = protocol.interval
+    interval = bootstrap(
+        statistic,
+        value,
+        [evidence.sources for evidence in sets],
+        replicates=interval_rule.replicates,
+        level=interval_rule.level,
+        minimum=interval_rule.minimum,
+        seed=interval_rule.seed,
+    )
+    return {
+        "value": value,
+        "low": interval.low,
+        "high": interval.high,
+        "level": interval.level,
+        "no_interval": interval.reason,
+        "notes": [*rule.notes(*sets), *(note for evidence in sets for note in evidence.notes)],
+    }
+
+
+def _with_texts(evidence: Evidence, use: NetworkUse) -> Evidence:
+    """The evidence with the embedding of each clip's caption beside that of its frames."""
+    if not evidence.captions:
+        return evidence
+    texts_nd, notes = Extractor(use).embed_captions(evidence.captions)
+    return replace(evidence, outputs=evidence.outputs | {"texts_nd": texts_nd}, notes=[*evidence.notes, *notes])
+
+
+def _record(
+    protocol: Protocol,
+    sides: dict[str, tuple[VideoSet, Evidence]],
+    outcome: dict[str, Any],
+    *,
+    environment: str,
+    run: str,
+) -> Record:
+    failed = [asdict(item) | {"set": side} for side, (_, evidence) in sides.items() for item in evidence.failed]
+    notes = list(dict.fromkeys([_WORLD_NOTE] * (protocol.world == "embedded") + outcome.pop("notes", [])))
+    counts = {f"n_{side}": len(evidence) for side, (_, evidence) in sides.items()}
+    counts |= {f"videos_{side}": len(set(evidence.sources)) for side, (_, evidence) in sides.items()}
+    generated, evidence = sides["generated"]
+    return Record(
+        subject=Subject(
+            kind="videos", name=generated.name, config={side: videos.paths for side, (videos, _) in sides.items()}
+        ),
+        measure=protocol.rule.measure,
+        protocol=protocol.ref,
+        environment=environment,
+        run=run,
+        n=len(evidence),
+        n_failed=len(failed),
+        details=counts
+        | {"failed": failed, "notes": notes, "world": protocol.world, "protocol": protocol.model_dump(mode="json")},
+        **outcome,
+    )

@@ -1,0 +1,72 @@
+"""``vidgauge score``: how good are these videos."""
+
+import json as json_format
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def score(
+    real: Annotated[list[Path], typer.Option(help="File or folder of real videos; may be given several times.")],
+    generated: Annotated[
+        list[Path], typer.Option(help="File or folder of generated videos; may be given several times.")
+    ],
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="Name or pattern such as 'fvd.*'; several times for several. [*.shapes]")
+    ] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="CSV or JSON that gives each generated file its caption.")
+    ] = None,
+    clips: Annotated[
+        Literal["first", "centre", "random", "all"] | None,
+        typer.Option(help="Which clips of each file. [the protocol's]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of random clips. [the protocol's]")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Clips a network sees at once.")] = 16,
+    workers: Annotated[int, typer.Option(min=0, help="Files decoded ahead.")] = 2,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads for the networks. [all]")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail at the first file that cannot be used.")] = False,
+    weights_dir: Annotated[Path | None, typer.Option(help="Folder that is searched for weights first.")] = None,
+    store: Annotated[Path, typer.Option(help="Records are added to this file.")] = Path("vidgauge.sqlite"),
+    json: Annotated[bool, typer.Option("--json", help="Print the records as a JSON list.")] = False,
+) -> None:
+    """Score generated videos against real ones."""
+    import torch
+
+    from vidgauge.environment import Environment
+    from vidgauge.metrics.scoring import score as score_videos
+    from vidgauge.progress import progress_bar
+    from vidgauge.store import Store
+    from vidgauge.terminal import print_records
+
+    if weights_dir is not None:
+        os.environ["VIDGAUGE_WEIGHTS"] = str(weights_dir)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if store.exists():  # a wrong path should be known before the work, not after it
+        Store(store).close()
+    with progress_bar() as progress:
+        task = progress.add_task("scoring", total=None)
+        records = score_videos(
+            real,
+            generated,
+            protocol or ["*.shapes"],
+            captions=captions,
+            clips={"offset": clips, "seed": seed},
+            batch_size=batch_size,
+            workers=workers,
+            strict=strict,
+            advance=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    environment = Environment.capture()
+    with Store(store) as records_store:
+        for record in records:
+            records_store.add(record, environment)
+    if json:
+        typer.echo(
+            json_format.dumps([record.model_dump(mode="json") for record in records], indent=1, ensure_ascii=False)
+        )
+    else:
+        print_records(records)
