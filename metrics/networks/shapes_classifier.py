@@ -34,8 +34,8 @@ class ShapesClassifier(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_layer(6, 8, kernel=(1, 5, 5), stride=(1, 2, 2)),
-            *_layer(8, 24, kernel=(3, 3, 3), stride=(1, 2, 2)),
+            *_layer(6, 12, kernel=(1, 3, 3), stride=(1, 2, 2)),
+            *_layer(12, 24, kernel=(3, 3, 3), stride=(1, 2, 2)),
             *_layer(24, 48, kernel=(3, 3, 3), stride=(2, 2, 2)),
             *_layer(48, 64, kernel=(3, 3, 3), stride=(2, 1, 1)),
             *_layer(64, 64, kernel=(3, 3, 3), stride=(1, 2, 2)),

@@ -39,12 +39,12 @@ def one_frame_loss(network: ShapesClassifier, plan: Plan, step: int) -> Tensor:
 
 RECIPES = {
     "shapes-classifier": Recipe(
-        "shapes-classifier", Plan(data_seed=910_001, steps=2000, batch=32, learning_rate=8e-3), classification_loss
+        "shapes-classifier", Plan(data_seed=910_001, steps=3500, batch=16, learning_rate=5e-3), classification_loss
     ),
     "shapes-classifier-one-frame": Recipe(
-        "shapes-classifier", Plan(data_seed=910_002, steps=1500, batch=32, learning_rate=8e-3), one_frame_loss
+        "shapes-classifier", Plan(data_seed=910_002, steps=3500, batch=16, learning_rate=5e-3), one_frame_loss
     ),
     "shapes-clip": Recipe(
-        "shapes-clip", Plan(data_seed=910_003, steps=1500, batch=128, learning_rate=3e-3), contrastive_loss
+        "shapes-clip", Plan(data_seed=910_003, steps=3000, batch=64, learning_rate=4e-3), contrastive_loss
     ),
 }
