@@ -216,7 +216,7 @@ def _legend(records: Sequence[Record]) -> str:
     first = records[0]
     fingerprints = dict.fromkeys(record.protocol.fingerprint for record in records)
     parts = [f"protocol {first.protocol.name} ({' and '.join(fingerprints)})"]
-    sizes = sorted({record.n for record in records if record.status == "ok"})
+    sizes = sorted({record.n for record in records if record.n})
     if sizes:
         parts.append(f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}")
     failed = sum(record.n_failed for record in records)

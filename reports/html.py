@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from vidgauge.reports.comparison import Table
-from vidgauge.reports.wording import ARROWS, legends, one_line, origin, reading
+from vidgauge.reports.wording import ARROWS, legends, marks, one_line, origin, reading
 
 if TYPE_CHECKING:
     import jinja2
@@ -34,7 +34,13 @@ def templates() -> "jinja2.Environment":
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # facts come in the order of their importance
-    environment.globals |= {"arrows": ARROWS, "legends": legends, "origin": origin, "reading": reading}
+    environment.globals |= {
+        "arrows": ARROWS,
+        "legends": legends,
+        "mark": lambda number: marks([number]),
+        "origin": origin,
+        "reading": reading,
+    }
     environment.filters |= {"typeset": typeset}
     return environment
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vidgauge.reports.comparison import Cell, Column, Table
 from vidgauge.reports.quantities import THIN_SPACE
-from vidgauge.reports.wording import heading, legends, one_line, origin, reading
+from vidgauge.reports.wording import heading, legends, marks, one_line, origin, reading
 
 HEAD = "% Written by vidgauge report. Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n"
 
@@ -87,6 +87,7 @@ def _table(table: Table, number: int) -> str:
         r"\centering",
         rf"\caption{{{escape(table.title)}.}}",
         rf"\label{{tab:vidgauge-{number}}}",
+        r"\medskip",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{'l' * len(table.stub)}{'r' * len(table.columns)}}}",
         r"\toprule",
@@ -147,4 +148,4 @@ def _notes(table: Table) -> str:
 
 
 def _marks(numbers: Sequence[int]) -> str:
-    return rf"\textsuperscript{{{','.join(map(str, numbers))}}}" if numbers else ""
+    return rf"\textsuperscript{{{marks(numbers)}}}" if numbers else ""

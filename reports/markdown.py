@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from vidgauge.reports.comparison import Cell, Table
-from vidgauge.reports.wording import heading, legends, one_line, origin, reading
+from vidgauge.reports.wording import heading, legends, marks, one_line, origin, reading
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -47,4 +47,4 @@ def _cell(cell: Cell | None) -> str:
 
 
 def _marks(numbers: Sequence[int]) -> str:
-    return f"<sup>{','.join(map(str, numbers))}</sup>" if numbers else ""
+    return f"<sup>{marks(numbers)}</sup>" if numbers else ""

@@ -1,5 +1,8 @@
 """Sentences that all formats share."""
 
+from collections.abc import Sequence
+from string import ascii_lowercase
+
 from vidgauge.reports.comparison import Column, Table
 from vidgauge.reports.quantities import THIN_SPACE
 
@@ -43,6 +46,16 @@ def heading(column: Column, arrows: dict[str, str] = ARROWS) -> str:
     """The column's name, which way is better, and its unit: ``latency ↓ (ms)``."""
     parts = [column.title, arrows[column.measure.better], f"({column.scale.unit})" if column.scale.unit else ""]
     return " ".join(part for part in parts if part)
+
+
+def marks(numbers: Sequence[int]) -> str:
+    """Marks of footnotes: letters, because a raised 2 beside a number is a square."""
+    return ",".join(map(_mark, numbers))
+
+
+def _mark(number: int) -> str:
+    before, last = divmod(number - 1, 26)
+    return (_mark(before) if before else "") + ascii_lowercase[last]
 
 
 def one_line(text: str) -> str:

@@ -13,7 +13,9 @@ function element(name, className, text) {
 /* Provenance: the row below a row, made when it is first opened. */
 
 function printed(value) {
-  return value !== null && typeof value === "object" ? JSON.stringify(value, null, 1) : String(value);
+  if (value === null || typeof value !== "object") return String(value);
+  const line = JSON.stringify(value);
+  return line.length < 60 ? line : JSON.stringify(value, null, 1);
 }
 
 function facts(pairs) {

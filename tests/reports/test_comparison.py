@@ -4,6 +4,7 @@ from datetime import timedelta
 from vidgauge.environment import Environment
 from vidgauge.record import ProtocolRef, Record
 from vidgauge.reports.comparison import Table, compare
+from vidgauge.reports.wording import marks
 
 Make = Callable[..., Record]
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -127,3 +128,8 @@ def test_the_embedded_world_is_named(store_records: list[Record]) -> None:
     scores, layers, machine = compare(store_records)
     assert set(scores.embedded) == {"fvd.shapes", "kvd.shapes", "is.shapes", "clipsim.shapes"}
     assert layers.embedded == machine.embedded == ()
+
+
+def test_footnote_marks_are_letters_that_never_run_out() -> None:
+    assert marks([1, 2]) == "a,b"
+    assert marks([26, 27, 53]) == "z,aa,ba"
