@@ -77,6 +77,14 @@ def _best(rivals: list[Record]) -> Record:
 def _stands(rival: Record, best: Record) -> Rank:
     if rival.value == best.value:
         return "best"
-    if rival.low is None or rival.high is None or best.low is None or best.high is None:
-        return ""
-    return "tied" if rival.low <= best.high and best.low <= rival.high else ""
+    low, high = _span(rival)
+    best_low, best_high = _span(best)
+    return "tied" if low <= best_high and best_low <= high else ""
+
+
+def _span(record: Record) -> tuple[float, float]:
+    """The interval; of a record that has none, the value alone."""
+    assert record.value is not None, "only records with a value are ranked"
+    if record.low is None or record.high is None:
+        return record.value, record.value
+    return record.low, record.high

@@ -22,9 +22,10 @@ def test_higher_is_better_where_the_measure_says_so(make_record: Make) -> None:
     assert rank([make_record("is", 4.0, name="a"), make_record("is", 5.0, name="b")]) == ["", "best"]
 
 
-def test_without_intervals_nothing_is_called_tied(make_record: Make) -> None:
-    records = [make_record("fvd", 10.0, name="a"), make_record("fvd", 10.1, half_width=5.0, name="b")]
-    assert rank(records) == ["best", ""]
+def test_a_value_without_an_interval_counts_as_a_point(make_record: Make) -> None:
+    point, near = make_record("fvd", 10.0, name="a"), make_record("fvd", 10.1, name="b")
+    wide = make_record("fvd", 12.0, half_width=5.0, name="c")
+    assert rank([point, near, wide]) == ["best", "", "tied"]
 
 
 @pytest.mark.parametrize(
