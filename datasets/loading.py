@@ -13,6 +13,8 @@ from vidgauge.datasets.prefetch import in_order
 from vidgauge.datasets.video import count_frames, decode_frames, describe_video
 from vidgauge.errors import UsageError
 
+_HOLD_BYTES = 2**27  # decoded videos below this are decoded once and held, larger ones decoded twice
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -57,8 +59,8 @@ def iterate_clips(
     Args:
         entries: the videos, as ``list_videos`` gives them.
         rule: how clips are cut. Under ``offset="first"`` decoding stops behind the clip, and damage that lies behind it
-            is not seen; the other offsets need the number of frames, so each file is decoded once to count them and
-            is known to be whole before its first clip comes out.
+            is not seen; the other offsets need the number of frames, so each file is decoded to its end and known to
+            be whole before its first clip comes out.
         workers: threads that decode beside the caller's; 0 decodes in the caller's. Results do not depend on it.
         strict: raise at the first failure.
 
@@ -83,13 +85,28 @@ def iterate_clips(
 def clips_of(entry: Entry, rule: ClipRule) -> Iterator[Clip]:
     """One video's clips; TooShortError where the rule finds none, VideoError where the video cannot be read."""
     fps = describe_video(entry.path).fps / rule.stride
-    first = 0
+    first, frames = 0, _frames(entry)
     if rule.offset != "first":
-        windows = rule.windows(count_frames(entry.path), entry.id)
-        first = windows[0][0] if windows else 0
-    frames = (frame_hwc for frame_hwc, _ in decode_frames(entry.path))
+        held = _held(entry)
+        windows = rule.windows(count_frames(entry.path) if held is None else len(held), entry.id)
+        first, frames = windows[0][0] if windows else 0, _frames(entry) if held is None else iter(held)
     for start, piece in _pieces(islice(frames, first, None), rule, entry):
         yield Clip(f"{entry.id}#{first + start}", entry, first + start, torch.stack(piece), fps)
+
+
+def _frames(entry: Entry) -> Iterator[torch.Tensor]:
+    return (frame_hwc for frame_hwc, _ in decode_frames(entry.path))
+
+
+def _held(entry: Entry) -> list[torch.Tensor] | None:
+    """All frames of a small video, to spare a second decoding; None for a large one."""
+    held, n_bytes = [], 0
+    for frame_hwc in _frames(entry):
+        held.append(frame_hwc)
+        n_bytes += frame_hwc.numel()
+        if n_bytes > _HOLD_BYTES:
+            return None
+    return held
 
 
 def _pieces(frames: Iterator[torch.Tensor], rule: ClipRule, entry: Entry) -> Iterator[tuple[int, list[torch.Tensor]]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vidgauge.datasets import VideoError, read_video, write_video
+from vidgauge.datasets import VideoError, loading, read_video, write_video
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import list_videos
 from vidgauge.datasets.loading import Clip, Failure, iterate_clips
@@ -48,9 +48,13 @@ def digest(outcome: Clip | Failure) -> tuple[str, str]:
     return outcome.id, hashlib.sha256(outcome.frames_thwc.numpy().tobytes()).hexdigest()
 
 
+@pytest.mark.parametrize("hold_bytes", [0, 2**27])
 @pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_clips_are_what_the_rule_says_of_the_whole_video(folder: Path, rule: ClipRule) -> None:
-    """The oracle decodes everything and indexes; the loader streams."""
+def test_clips_are_what_the_rule_says_of_the_whole_video(
+    folder: Path, rule: ClipRule, hold_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oracle decodes everything and indexes; the loader streams, and holds small videos."""
+    monkeypatch.setattr(loading, "_HOLD_BYTES", hold_bytes)
     expected: list[tuple[str, torch.Tensor | None]] = []
     for entry in list_videos(folder):
         try:
