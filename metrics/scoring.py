@@ -100,7 +100,7 @@ def score(
             sides = {"real": (real_set, of_real[use])} if protocol.rule.compares else {}
             sides["generated"] = (generated_set, of_generated[use])
             outcome = _measure(protocol, [evidence for _, evidence in sides.values()])
-            records[protocol.name] = _record(protocol, sides, outcome, environment=environment.fingerprint, run=run)
+            records[protocol.name] = _record(protocol, sides, outcome, environment=environment, run=run)
     return [records[protocol.name] for protocol in chosen]
 
 
@@ -180,7 +180,7 @@ def _record(
     sides: dict[str, tuple[VideoSet, Evidence]],
     outcome: dict[str, Any],
     *,
-    environment: str,
+    environment: Environment,
     run: str,
 ) -> Record:
     failed = [asdict(item) | {"set": side} for side, (_, evidence) in sides.items() for item in evidence.failed]
@@ -194,7 +194,8 @@ def _record(
         ),
         measure=protocol.rule.measure,
         protocol=protocol.ref,
-        environment=environment,
+        environment=environment.fingerprint,
+        code=environment.code,
         run=run,
         n=len(evidence),
         n_failed=len(failed),

@@ -68,7 +68,7 @@ def page(records: Iterable[Record], environments: Mapping[str, Environment], tit
             version=vidgauge.__version__,
             tables=tables,
             figures={table.title: figures(table) for table in tables},
-            provenance={row.anchor: provenance(row, environments) for row in rows},
+            provenance={row.anchor: provenance(row) for row in rows},
             embedded=sorted({name for table in tables for name in table.embedded}),
             embedded_text=EMBEDDED,
             counts=_counts(given, cells),

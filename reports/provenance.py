@@ -1,10 +1,8 @@
 """Where each number comes from, short enough to travel inside the page."""
 
-from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from vidgauge.environment import Environment
 from vidgauge.record import Record
 from vidgauge.reports.comparison import Cell, Row
 
@@ -14,13 +12,13 @@ _LONGEST_TEXT = 400
 _DEEPEST = 5
 
 
-def provenance(row: Row, environments: Mapping[str, Environment]) -> dict[str, Any]:
+def provenance(row: Row) -> dict[str, Any]:
     """What the page shows when a row is opened: the subject's configuration and all about each number."""
     cells = [cell for cell in row.cells if cell]
-    return {"config": summarise(row.subject.config), "records": [_record(cell, environments) for cell in cells]}
+    return {"config": summarise(row.subject.config), "records": [_record(cell) for cell in cells]}
 
 
-def _record(cell: Cell, environments: Mapping[str, Environment]) -> dict[str, Any]:
+def _record(cell: Cell) -> dict[str, Any]:
     record = cell.record
     facts: dict[str, Any] = {
         "value": _value(record),
@@ -30,7 +28,7 @@ def _record(cell: Cell, environments: Mapping[str, Environment]) -> dict[str, An
         "n": f"{record.n}, {record.n_failed} failed",
         "protocol": f"{record.protocol.name}, fingerprint {record.protocol.fingerprint}",
         "environment": f"fingerprint {record.environment}",
-        "commit": _commit(record, environments.get(record.environment)),
+        "commit": record.code or "not known",
         "run": record.run,
         "time": record.time.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "superseded": f"{cell.older} older" if cell.older else "",
@@ -43,14 +41,6 @@ def _value(record: Record) -> str:
     if record.value is None:
         return f"none, {record.status}"
     return f"{record.value:.10g}" + (f" {record.measure.unit}" if record.measure.unit != "1" else "")
-
-
-def _commit(record: Record, environment: Environment | None) -> str:
-    if "commit" in record.details:
-        return str(record.details["commit"])
-    if environment is None or environment.commit is None:
-        return "not known"
-    return environment.commit + (", with uncommitted changes" if environment.dirty else "")
 
 
 def summarise(data: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever details hold

@@ -14,6 +14,8 @@ import typer
 import vidgauge.commands
 from vidgauge.errors import VidgaugeError
 
+_INTERRUPTED = 130
+
 
 def _version(show: bool) -> None:
     if show:
@@ -51,11 +53,13 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted", 130)
+        status = _INTERRUPTED
     except Exception as error:
         if debug:
             raise
         return _explain(error)
+    if status == _INTERRUPTED:  # some versions of typer turn Ctrl-C into this status, others raise
+        return _complain("interrupted", _INTERRUPTED)
     return status if isinstance(status, int) else 0
 
 

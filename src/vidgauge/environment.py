@@ -56,6 +56,11 @@ class Environment(Frozen):
         """Hash of all fields but the commit and its dirty flag."""
         return fingerprint(self.model_dump(exclude=set(_NOT_IN_FINGERPRINT)))
 
+    @property
+    def code(self) -> str:
+        """The commit as records carry it: with ``+changes`` where the checkout had any, empty outside a checkout."""
+        return (self.commit or "") + ("+changes" if self.dirty else "")
+
     @classmethod
     def capture(cls) -> "Environment":
         """Look at this machine and process. Imports torch; takes about a second."""

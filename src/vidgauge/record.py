@@ -63,6 +63,8 @@ class Record(Frozen):
     protocol: ProtocolRef
     environment: str
     """Fingerprint of the environment, whose full description the store keeps."""
+    code: str = ""
+    """Commit of the vidgauge checkout that measured, with ``+changes`` if it had any; empty outside a checkout."""
     run: str
     """Identifier shared by the records of one command."""
     value: Finite = None

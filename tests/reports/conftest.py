@@ -68,6 +68,7 @@ def make_record(measure: str = "fvd", value: float | None = 10.0, **changes: Any
         "measure": MEASURES.get(measure) or Measure(name=measure, unit="1", better="higher"),
         "protocol": ProtocolRef(name=f"{measure}.shapes", fingerprint="aaaaaaaaaaaaaaaa"),
         "environment": ENVIRONMENT.fingerprint,
+        "code": ENVIRONMENT.code,
         "run": "run-1",
         "value": value,
         "n": 64,
