@@ -19,7 +19,7 @@ def appearance(scene: Scene) -> Appearance:
     return scene.shape, scene.colour, scene.texture, scene.background
 
 
-def alike(chosen: list[Scene], group: int = 8) -> list[Scene]:
+def alike(chosen: list[Scene], group: int = 4) -> list[Scene]:
     """Give each group of scenes its first one's colours and texture, so that only the shapes tell them apart.
 
     Among scenes drawn independently, colours and texture alone nearly always single out the caption, and the network
