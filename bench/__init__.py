@@ -4,15 +4,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vidgauge.bench.profiling import profile
     from vidgauge.bench.timing.comparison import Comparison, compare
     from vidgauge.bench.timing.statistics import Verdict
 
-__all__ = ["Comparison", "Verdict", "compare"]
+__all__ = ["Comparison", "Verdict", "compare", "profile"]
 
 _HOMES = {
     "Comparison": "vidgauge.bench.timing.comparison",
     "Verdict": "vidgauge.bench.timing.statistics",
     "compare": "vidgauge.bench.timing.comparison",
+    "profile": "vidgauge.bench.profiling",
 }
 
 

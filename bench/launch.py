@@ -1,0 +1,136 @@
+"""Start a case's worker, listen to it, and start it again without a variant that raised, crashed or hung."""
+
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from vidgauge.bench.messages import MESSAGE, Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
+
+_STARTUP_SECONDS = 300.0
+"""Until the first message: importing torch from a cold disk takes a while."""
+_COMMAND = [sys.executable, "-P", "-m", "vidgauge.bench.worker"]  # -P: the folders beside us are not to be imported
+
+
+@dataclass
+class Outcome:
+    """All that became known of a case, by variant."""
+
+    built: dict[str, Built] = field(default_factory=dict)
+    probed: dict[str, Probed] = field(default_factory=dict)
+    weighed: dict[str, Weighed] = field(default_factory=dict)
+    failed: dict[str, Failed] = field(default_factory=dict)
+    timed: Timed | None = None
+    done: bool = False
+
+
+def run_case(job: Job, timeout: float, on_step: Callable[[Step], None] = lambda _step: None) -> Outcome:
+    """Run a job in a process of its own until all variants that can be measured have been.
+
+    Args:
+        job: what to measure.
+        timeout: seconds after which one step of a variant is given up.
+        on_step: told what is about to happen.
+    """
+    outcome, remaining = Outcome(), list(job.variants)
+    while remaining and not outcome.done:
+        names = [variant.name for variant in remaining]
+        for message in _worker(job.model_copy(update={"variants": remaining}), timeout):
+            match message:
+                case Step():
+                    on_step(message)
+                case Built():
+                    outcome.built[message.variant] = message
+                case Probed():
+                    outcome.probed[message.variant] = message
+                case Timed():
+                    outcome.timed = message
+                case Weighed():
+                    outcome.weighed[message.variant] = message
+                case Done():
+                    outcome.done = True
+                case Failed():
+                    # A worker that died before its first step blames all variants alike.
+                    blamed = [message.variant] if message.variant else names
+                    outcome.failed |= dict.fromkeys(blamed, message)
+        remaining = [variant for variant in remaining if variant.name not in outcome.failed]
+    return outcome
+
+
+def _worker(job: Job, timeout: float) -> Iterator[Message]:
+    """The messages of one worker; the last is always Done or Failed."""
+    kills_before = _kernel_oom_kills()
+    with TemporaryFile("w+", encoding="utf-8") as task, TemporaryFile("w+", encoding="utf-8") as errors:
+        task.write(job.model_dump_json())
+        task.seek(0)
+        process = subprocess.Popen(  # noqa: S603 - fixed words only
+            _COMMAND, stdin=task, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
+        )
+        try:
+            yield from _listen(process, timeout, errors, kills_before)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _listen(process: "subprocess.Popen[str]", timeout: float, errors: IO[str], kills_before: int) -> Iterator[Message]:
+    assert process.stdout is not None
+    lines = _lines(process.stdout)
+    variant, doing, limit = "", "start", _STARTUP_SECONDS
+    while True:
+        try:
+            line = lines.get(timeout=limit)
+        except queue.Empty:
+            yield Failed(variant=variant, status="timeout", reason=f"{doing}: nothing happened for {limit:g} s")
+            return
+        if line is None:
+            yield _obituary(process.wait(), variant, doing, errors, kills_before)
+            return
+        message = MESSAGE.validate_json(line)
+        yield message
+        if isinstance(message, Done | Failed):
+            return
+        limit = timeout
+        if isinstance(message, Step):
+            variant, doing = message.variant, message.doing
+
+
+def _lines(stream: IO[str]) -> "queue.Queue[str | None]":
+    """The worker's lines as they come, then None; a thread of its own waits for them."""
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        with stream:
+            for line in stream:
+                lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def _obituary(status: int, variant: str, doing: str, errors: IO[str], kills_before: int) -> Failed:
+    errors.seek(0)
+    last_words = errors.read().strip().splitlines()[-1:]
+    if status >= 0:
+        how = f"the worker ended with status {status}"
+    else:
+        how = f"the worker was killed by {signal.Signals(-status).name}"
+    out_of_memory = status == -signal.SIGKILL and _kernel_oom_kills() > kills_before
+    reason = ": ".join([doing, how, *last_words])
+    return Failed(variant=variant, status="oom" if out_of_memory else "failed", reason=reason[:500])
+
+
+def _kernel_oom_kills() -> int:
+    """Processes that Linux has killed for want of memory since it started; 0 where it does not say."""
+    try:
+        counters = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+    except OSError:
+        return 0
+    return int(counters.get("oom_kill", 0))

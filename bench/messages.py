@@ -1,0 +1,94 @@
+"""What the parent and its worker tell each other: a job in, one JSON line for each event out."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from vidgauge.bench.suite import Direction, Variant
+from vidgauge.bench.timing.rounds import Samples, TimingRule
+from vidgauge.record import Frozen
+from vidgauge.reference_models.cost import Cost
+
+
+class Job(Frozen):
+    """One case at one batch in one direction."""
+
+    variants: list[Variant]
+    baseline: str
+    shape: tuple[int, int, int, int, int]
+    """The input's, batch first."""
+    dtype: str
+    device: str
+    layout: str
+    direction: Direction
+    threads: int
+    seed: int
+    """Of weights, inputs and the rounds' orders."""
+    rule: TimingRule
+    budget: float
+    memory_runs: int
+
+
+class Step(Frozen):
+    """About to do something with a variant: if nothing else comes, this is what it died of."""
+
+    kind: Literal["step"] = "step"
+    variant: str
+    doing: str
+    fraction: float = 0.0
+    """Of the time budget that is spent."""
+
+
+class Built(Frozen):
+    """A variant exists; this is what it costs."""
+
+    kind: Literal["built"] = "built"
+    variant: str
+    cost: Cost
+
+
+class Probed(Frozen):
+    """A variant ran once, through these backends."""
+
+    kind: Literal["probed"] = "probed"
+    variant: str
+    backends: list[str]
+
+
+class Weighed(Frozen):
+    """The memory of a variant is known, or why it cannot be."""
+
+    kind: Literal["weighed"] = "weighed"
+    variant: str
+    peaks: list[int]
+    """Bytes, one for each run; empty where they cannot be measured."""
+    no_peak: str = ""
+    """Why not."""
+
+
+class Timed(Frozen):
+    """All rounds are done."""
+
+    kind: Literal["timed"] = "timed"
+    samples: dict[str, Samples]
+    load: list[float]
+    """The machine's load averages over 1, 5 and 15 minutes at the end."""
+
+
+class Done(Frozen):
+    """Nothing more to come."""
+
+    kind: Literal["done"] = "done"
+
+
+class Failed(Frozen):
+    """A variant could not be measured; the worker ends, and is started again without it."""
+
+    kind: Literal["failed"] = "failed"
+    variant: str
+    status: Literal["failed", "oom", "timeout"]
+    reason: str
+
+
+Message = Step | Built | Probed | Timed | Weighed | Done | Failed
+MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])

@@ -1,0 +1,67 @@
+"""The records of a profile as tables for a terminal: one for each case, batch and direction."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.table import Table
+
+from vidgauge.bench import case_records
+from vidgauge.record import Measure, Record
+
+_Row = dict[str, Record]
+"""The records of one layer in one case, by measure."""
+
+
+def tables(records: Iterable[Record]) -> list[Table]:
+    """One table for each case, batch and direction, in the order of the records."""
+    cases: dict[str, dict[str, _Row]] = {}
+    for record in records:
+        rows = cases.setdefault(_title(record), {})
+        rows.setdefault(record.subject.name, {})[record.measure.name] = record
+    return [_table(title, list(rows.values())) for title, rows in cases.items()]
+
+
+def _title(record: Record) -> str:
+    config = record.subject.config
+    shape = "x".join(map(str, config["shape"]))
+    threads = f"{config['threads']} thread" + "s" * (config["threads"] > 1)
+    where = f"{config['dtype']} on {config['device']}, {config['layout']}, {threads}"
+    return f"{config['case']}, batch {config['batch']}, {config['direction']}: {shape} {where}"
+
+
+def _table(title: str, rows: Sequence[_Row]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("layer")
+    for column in ("latency (ms)", "time / baseline", "clips/s", "peak (MiB)", "GFLOP"):
+        table.add_column(column, justify="right")
+    table.add_column("backend")
+    for row in rows:
+        latency = row[case_records.LATENCY.name]
+        table.add_row(
+            latency.subject.name,
+            _cell(row, case_records.LATENCY, lambda value: f"{value * 1e3:.3g}"),
+            _ratio(row),
+            _cell(row, case_records.THROUGHPUT, lambda value: f"{value:.3g}", interval=False),
+            _cell(row, case_records.PEAK_MEMORY, lambda value: f"{value / 2**20:.1f}"),
+            _cell(row, case_records.FLOPS, lambda value: f"{value / 1e9:.3g}"),
+            latency.subject.config["backend"] or "",
+        )
+    failures = [row[case_records.LATENCY.name] for row in rows if row[case_records.LATENCY.name].status != "ok"]
+    if failures:
+        table.caption = "\n".join(f"{record.subject.name}: {record.reason}" for record in failures)
+    return table
+
+
+def _ratio(row: _Row) -> str:
+    """The ratio and its verdict; of the baseline, how far it was from itself."""
+    details = row[case_records.RATIO.name].details
+    said = "noise floor" if "note" in details else details.get("verdict", "")
+    return f"{_cell(row, case_records.RATIO, lambda value: f'{value:.3f}')} {said}".strip()
+
+
+def _cell(row: _Row, measure: Measure, write: Callable[[float], str], *, interval: bool = True) -> str:
+    record = row[measure.name]
+    if record.value is None:
+        return record.status
+    if record.low is None or record.high is None or not interval:
+        return write(record.value)
+    return f"{write(record.value)} [{write(record.low)}, {write(record.high)}]"

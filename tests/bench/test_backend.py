@@ -1,0 +1,48 @@
+"""Backends against the operators that torch's profiler saw run."""
+
+import pytest
+import torch
+from torch.autograd import profiler
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from vidgauge.bench.backend import backends
+from vidgauge.reference_models.layers import build
+
+_OPERATORS = {
+    "Mkldnn": "aten::mkldnn_convolution",
+    "Slow3d": "aten::slow_conv3d_forward",
+    "Slow2d": "aten::_slow_conv2d_forward",
+    "flash_attention": "aten::_scaled_dot_product_flash_attention_for_cpu",
+    "math": "aten::_scaled_dot_product_attention_math",
+}
+
+
+def operators(layer: torch.nn.Module, x: torch.Tensor) -> list[str]:
+    with profiler.profile() as trace:
+        layer(x)
+    wanted = set(_OPERATORS.values())
+    return [event.name for event in trace.function_events or [] if event.name in wanted]
+
+
+@pytest.mark.parametrize("name", ["conv3d", "conv2plus1d", "pseudo_conv3d", "spatial_conv"])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_convolutions_ran_where_they_are_said_to_run(name: str, batch: int) -> None:
+    layer, x = build(name, in_channels=16, out_channels=16), torch.randn(batch, 16, 4, 8, 8)
+    with torch.no_grad():
+        said = backends(lambda: layer(x))
+        assert [_OPERATORS[backend] for backend in said] == operators(layer, x)
+
+
+def test_attention_ran_where_it_is_said_to_run() -> None:
+    layer, x = build("factorised_attention", channels=16, heads=2), torch.randn(1, 4, 4, 4, 16)
+    with torch.no_grad():
+        said = backends(lambda: layer(x))
+        assert said == ["flash_attention"] * 2
+        assert [_OPERATORS[backend] for backend in said] == operators(layer, x)
+        with sdpa_kernel(SDPBackend.MATH):
+            assert backends(lambda: layer(x)) == ["math"] * 2
+
+
+def test_backends_with_gradients_are_seen_too() -> None:
+    layer, x = build("conv3d", in_channels=16, out_channels=16), torch.randn(4, 16, 4, 8, 8, requires_grad=True)
+    assert len(backends(lambda: layer(x))) == 1

@@ -1,0 +1,101 @@
+"""The parent's side, against workers of a few lines that need no torch."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from vidgauge.bench import launch
+from vidgauge.bench.launch import Outcome, run_case
+from vidgauge.bench.messages import Job, Step
+from vidgauge.bench.suite import Variant
+from vidgauge.bench.timing.rounds import TimingRule
+
+_PREAMBLE = """
+import json, os, signal, sys, time
+names = [variant["layer"] for variant in json.load(sys.stdin)["variants"]]
+def send(**message): print(json.dumps(message), flush=True)
+def step(name, doing): send(kind="step", variant=name, doing=doing)
+def timed():
+    send(kind="timed", samples={n: dict(seconds=[1.0], positions=[0], calls=1) for n in names}, load=[])
+    send(kind="done")
+"""
+
+
+def outcome(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, *names: str, timeout: float = 30.0
+) -> tuple[Outcome, list[Step]]:
+    file = tmp_path / "worker.py"
+    file.write_text(_PREAMBLE + script)
+    monkeypatch.setattr(launch, "_COMMAND", [sys.executable, "-I", str(file)])
+    job = Job(
+        variants=[Variant(layer=name) for name in names],
+        baseline=names[0],
+        shape=(1, 1, 1, 1, 1),
+        dtype="float32",
+        device="cpu",
+        layout="contiguous",
+        direction="forward",
+        threads=1,
+        seed=0,
+        rule=TimingRule(),
+        budget=1.0,
+        memory_runs=1,
+    )
+    steps: list[Step] = []
+    return run_case(job, timeout, steps.append), steps
+
+
+def test_a_good_worker_is_started_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    done, steps = outcome(monkeypatch, tmp_path, "step('a', 'build'); timed()", "a", "b")
+    assert done.timed is not None
+    assert set(done.timed.samples) == {"a", "b"}
+    assert not done.failed
+    assert [step.doing for step in steps] == ["build"]
+
+
+def test_a_variant_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = """
+for name in names:
+    step(name, "first call")
+    if name == "slow": time.sleep(600)
+timed()
+"""
+    done, _ = outcome(monkeypatch, tmp_path, script, "a", "slow", "b", timeout=2.0)
+    assert done.failed["slow"].status == "timeout"
+    assert done.failed["slow"].reason == "first call: nothing happened for 2 s"
+    assert done.timed is not None
+    assert set(done.timed.samples) == {"a", "b"}
+
+
+def test_variants_that_die_are_named_with_how(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = """
+for name in names:
+    step(name, "memory")
+    if name == "killed": os.kill(os.getpid(), signal.SIGKILL)
+    if name == "exits": sys.exit("no more of this")
+    if name == "tells": send(kind="failed", variant=name, status="oom", reason="too big"); sys.exit()
+timed()
+"""
+    done, _ = outcome(monkeypatch, tmp_path, script, "killed", "exits", "a", "tells")
+    assert set(done.failed) == {"killed", "exits", "tells"}
+    assert done.failed["killed"].reason == "memory: the worker was killed by SIGKILL"
+    assert done.failed["exits"].reason == "memory: the worker ended with status 1: no more of this"
+    assert done.failed["tells"].status == "oom"
+    assert done.timed is not None
+    assert set(done.timed.samples) == {"a"}
+
+
+def test_the_kernels_own_kills_are_out_of_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counts = iter(range(100))
+    monkeypatch.setattr(launch, "_kernel_oom_kills", lambda: next(counts))
+    done, _ = outcome(monkeypatch, tmp_path, "step('a', 'time'); os.kill(os.getpid(), signal.SIGKILL)", "a")
+    assert done.failed["a"].status == "oom"
+
+
+def test_a_worker_that_never_starts_fails_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    done, _ = outcome(monkeypatch, tmp_path, "sys.exit('no such thing')", "a", "b")
+    assert {name: failed.reason for name, failed in done.failed.items()} == dict.fromkeys(
+        "ab", "start: the worker ended with status 1: no such thing"
+    )
+    assert done.timed is None
