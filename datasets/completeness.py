@@ -1,6 +1,6 @@
 """What a file declares and does not hold: many decoders end quietly where the bytes end.
 
-Each container tells in its own way: GIF by its blocks, AVI by a count, MP4 by an index, Matroska by a duration, JPEG by
+Each container tells in its own way: GIF by its blocks, AVI by counts, MP4 by an index, Matroska by a duration, JPEG by
 a marker at its end.
 """
 
@@ -16,7 +16,7 @@ from vidgauge.datasets import gif
 
 
 def what_is_missing(
-    container: InputContainer, stream: VideoStream, path: Path, n_packets: int, n_frames: int, last: VideoFrame
+    container: InputContainer, stream: VideoStream, path: Path, end: int, n_frames: int, last: VideoFrame
 ) -> str:
     """The sign that a file, decoded to its end without an error, was cut off; empty where there is none.
 
@@ -24,7 +24,7 @@ def what_is_missing(
         container: the opened file, read to its end.
         stream: its video.
         path: the file.
-        n_packets: how many packets came out of the container.
+        end: decoding time of the packet that came last, in the stream's unit.
         n_frames: how many frames were decoded.
         last: the last of them.
     """
@@ -33,14 +33,22 @@ def what_is_missing(
         n_images = gif.count_images(path)
         return "" if n_images == n_frames else f"{n_frames} of {n_images} images can be decoded"
     if kind == "avi":
-        return f"it declares {stream.frames} frames and holds {n_packets}" if n_packets < stream.frames else ""
+        # Either sign alone is found in whole files: empty packets at the end, and writers that miscount the bytes.
+        cut = end + 1 < stream.frames and _riff_bytes(path) > path.stat().st_size
+        return f"it declares {stream.frames} frames and ends after {end + 1}" if cut else ""
     if "mp4" in kind:
-        end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-        return "its index points beyond the end of the file" if end > path.stat().st_size else ""
+        indexed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
+        return "its index points beyond the end of the file" if indexed > path.stat().st_size else ""
     if path.suffix.lower() in {".jpg", ".jpeg"}:
         data = path.read_bytes()  # within coded pixels neither marker can occur: start of scan, end of image
         return "" if data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") else "it ends within the picture"
     return _missing_time(container, stream, last) if "matroska" in kind else ""
+
+
+def _riff_bytes(path: Path) -> int:
+    """How long an AVI file says it is (its first part, if it is larger than 1 GB)."""
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(8)[4:], "little") + 8
 
 
 def _missing_time(container: InputContainer, stream: VideoStream, last: VideoFrame) -> str:

@@ -108,15 +108,21 @@ def _refuse_stand_ins(path: Path) -> None:
 
 def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
     """All frames of the stream, or VideoError at the first sign that one is missing or damaged."""
-    n_packets = n_frames = 0
+    n_frames = end = 0
+    opening: int | None = None  # when the first packet would be shown, if it needs frames that came before it
     last: VideoFrame | None = None
-    for packet in container.demux(stream):
-        n_packets += packet.dts is not None or packet.size > 0  # all but the empty one that ends the stream
+    for number, packet in enumerate(container.demux(stream)):
         if packet.is_corrupt:
-            raise VideoError(path, f"is truncated or damaged: packet {n_packets} is incomplete")
-        if packet.size == 0:  # to the decoder an empty packet means the end, but AVI has them for repeated frames
+            raise VideoError(path, f"is truncated or damaged: packet {number} is incomplete")
+        if number == 0 and not packet.is_keyframe:
+            opening = packet.pts
+        if packet.size == 0:  # to the decoder this means the end, but it may stand for a repeated frame
             continue
+        end = packet.dts if packet.dts is not None else end
         for last in _sound(stream.decode(packet), n_frames, path):
+            # Decoders drop everything up to the next key frame without a word.
+            if n_frames == 0 and opening is not None and last.pts is not None and last.pts > opening:
+                raise VideoError(path, "was cut in front of a key frame: its first frames cannot be decoded")
             n_frames += 1
             yield last
     for last in _sound(stream.decode(None), n_frames, path):
@@ -124,7 +130,7 @@ def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iter
         yield last
     if last is None:
         raise VideoError(path, "has no frames")
-    missing = what_is_missing(container, stream, path, n_packets, n_frames, last)
+    missing = what_is_missing(container, stream, path, end, n_frames, last)
     if missing:
         raise VideoError(path, f"is truncated or damaged: {missing}")
 

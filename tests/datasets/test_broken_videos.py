@@ -108,12 +108,18 @@ def test_missing_files_and_foreign_extensions_are_refused(tmp_path: Path) -> Non
         read_video(tmp_path)
 
 
+def silence(sample_format: str) -> av.AudioFrame:
+    frame = av.AudioFrame(format=sample_format, layout="mono", samples=1024)
+    frame.planes[0].update(bytes(frame.planes[0].buffer_size))  # new frames hold whatever lay in memory
+    frame.sample_rate = 8000
+    return frame
+
+
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=8000)
-        frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
-        frame.sample_rate = 8000
+        stream = container.add_stream("aac", rate=8000, layout="mono")
+        frame = silence("fltp")
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(VideoError, match="no video stream"):
@@ -179,3 +185,65 @@ def test_the_error_survives_pickling() -> None:
     assert str(error) == "a.mp4: is broken"
     assert isinstance(error, VidgaugeError)
     assert error.exit_status == 1
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.avi", "clip.mov"])
+def test_longer_sound_does_not_make_a_video_truncated(encode: Encode, tmp_path: Path, name: str) -> None:
+    source = encode(name)
+    path = tmp_path / f"with-sound{source.suffix}"
+    with av.open(str(source)) as silent, av.open(str(path), "w") as container:
+        video = container.add_stream_from_template(silent.streams.video[0])
+        sound = container.add_stream("pcm_s16le" if name.endswith("avi") else "aac", rate=8000, layout="mono")
+        for packet in silent.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                container.mux(packet)
+        for number in range(20):  # 2.5 s of sound over 1 s of video
+            frame = silence("s16" if name.endswith("avi") else "fltp")
+            frame.pts = 1024 * number
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    assert torch.equal(read_video(path).frames_thwc, read_video(source).frames_thwc)
+
+
+def test_frames_that_an_edit_list_hides_are_not_missing(encode: Encode, tmp_path: Path) -> None:
+    """A clip cut without re-encoding keeps frames before its start, and says that they are not to be shown."""
+    source = encode("clip.mp4")
+    path = tmp_path / "trimmed.mp4"
+    with av.open(str(source)) as whole, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.dts is not None and packet.pts is not None and packet.time_base is not None:
+                shift = round(0.2 / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = stream
+                container.mux(packet)
+    video = read_video(path)
+    assert torch.equal(video.frames_thwc, read_video(source).frames_thwc[-len(video.frames_thwc) :])
+    assert len(video.frames_thwc) == count_frames(path) == 19
+    assert video.fps == 25
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4"])
+def test_a_video_without_its_first_key_frame_is_not_a_shorter_video(encode: Encode, tmp_path: Path, name: str) -> None:
+    """Decoders drop everything up to the next key frame without a word."""
+    path = tmp_path / f"headless{Path(name).suffix}"
+    with av.open(str(encode(name))) as whole, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(whole.streams.video[0])
+        for number, packet in enumerate(whole.demux(video=0)):
+            if packet.size and number > 2:
+                packet.stream = stream
+                container.mux(packet)
+    with pytest.raises(VideoError, match="key frame"):
+        read_video(path)
+
+
+def test_dropped_frames_in_avi_are_not_missing(encode: Encode, pattern: Pattern) -> None:
+    """AVI knows no times: a frame that is not there is an empty packet, and counts in the header."""
+    path = encode("gaps.avi", pattern(7), rate=100, hundredths=[0, 1, 2, 6, 7, 12, 13])
+    video = read_video(path)
+    assert len(video.frames_thwc) == 7
+    assert [round(100 * time) for time in video.timestamps.tolist()] == [0, 1, 2, 6, 7, 12, 13]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 9 // 10])
+    with pytest.raises(VideoError, match="truncated"):
+        read_video(path)
