@@ -1,7 +1,8 @@
 """Videos in: decoding, clip sampling, data set layouts and the procedural Moving Shapes world."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vidgauge.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vidgauge.datasets.clips import ClipRule as ClipRule
@@ -14,25 +15,18 @@ if TYPE_CHECKING:
     from vidgauge.datasets.video import read_video as read_video
     from vidgauge.datasets.writing import write_video as write_video
 
-# Where each public name lives; imported when first asked for, because decoding needs torch and listing does not.
-_HOMES = {
-    "SOURCES": "sources",
-    "ClipRule": "clips",
-    "Sample": "sample",
-    "Video": "video",
-    "VideoError": "errors",
-    "decode_frames": "video",
-    "open": "opening",
-    "read_video": "video",
-    "write_video": "writing",
-}
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"vidgauge.datasets.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+# Imported when first asked for, because decoding needs torch and listing does not.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "SOURCES": "sources",
+        "ClipRule": "clips",
+        "Sample": "sample",
+        "Video": "video",
+        "VideoError": "errors",
+        "decode_frames": "video",
+        "open": "opening",
+        "read_video": "video",
+        "write_video": "writing",
+    },
+)
