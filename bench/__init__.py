@@ -1,25 +1,21 @@
 """Timing, memory and cost of layers and systems: how fast and how big."""
 
-import importlib
 from typing import TYPE_CHECKING
 
+from vidgauge.lazy import lazy_names
+
 if TYPE_CHECKING:
-    from vidgauge.bench.profiling import profile
-    from vidgauge.bench.timing.comparison import Comparison, compare
-    from vidgauge.bench.timing.statistics import Verdict
+    from vidgauge.bench.profiling import profile as profile
+    from vidgauge.bench.timing.comparison import Comparison as Comparison
+    from vidgauge.bench.timing.comparison import compare as compare
+    from vidgauge.bench.timing.statistics import Verdict as Verdict
 
-__all__ = ["Comparison", "Verdict", "compare", "profile"]
-
-_HOMES = {
-    "Comparison": "vidgauge.bench.timing.comparison",
-    "Verdict": "vidgauge.bench.timing.statistics",
-    "compare": "vidgauge.bench.timing.comparison",
-    "profile": "vidgauge.bench.profiling",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Public names, imported when first asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Comparison": "timing.comparison",
+        "Verdict": "timing.statistics",
+        "compare": "timing.comparison",
+        "profile": "profiling",
+    },
+)

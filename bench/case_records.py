@@ -10,6 +10,7 @@ from vidgauge.bench.suite import Case, Suite, Variant
 from vidgauge.bench.timing import statistics
 from vidgauge.bench.timing.comparison import Comparison, again
 from vidgauge.bench.timing.statistics import Estimate
+from vidgauge.environment import Environment
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, ProtocolRef, Record, Status, Subject
 
@@ -32,7 +33,7 @@ class CaseRecords:
     case: Case
     job: Job
     outcome: Outcome
-    environment: str
+    environment: Environment
     run: str
 
     def __iter__(self) -> Iterator[Record]:
@@ -51,7 +52,8 @@ class CaseRecords:
                 subject=subject,
                 measure=measure,
                 protocol=protocol,
-                environment=self.environment,
+                environment=self.environment.fingerprint,
+                code=self.environment.code,
                 run=self.run,
                 **fields,
             )

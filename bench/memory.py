@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def _show_every_block() -> None:
     been freed it serves others from a heap that fragments: three tensors that live one after the other then take the
     room of three.
     """
+    if sys.platform != "linux":
+        return
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt") and hasattr(library, "malloc_trim"):
         library.mallopt(_M_MMAP_THRESHOLD, 64 * 1024)  # each larger block gets pages of its own, and gives them back

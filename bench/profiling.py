@@ -63,7 +63,7 @@ def profile(
 
         job = _job(suite, case, batch, direction, seed, threads)
         outcome = run_case(job, suite.timeout, on_step)
-        for record in CaseRecords(suite, case, job, outcome, environment.fingerprint, run):
+        for record in CaseRecords(suite, case, job, outcome, environment, run):
             records.append(record)
             if store is not None:
                 store.add(record, environment)

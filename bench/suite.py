@@ -62,7 +62,8 @@ class Suite(Frozen):
     """Cases that are measured by one rule."""
 
     name: str
-    title: str
+    summary: str
+    """What it is for, in a line."""
     cases: list[Case] = Field(min_length=1)
     timing: TimingRule = TimingRule()
     threads: PositiveInt | None = None

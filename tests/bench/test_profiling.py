@@ -18,6 +18,7 @@ from vidgauge.bench.profile_table import tables
 from vidgauge.bench.suite import Suite, parse_suite
 from vidgauge.bench.timing.rounds import Samples
 from vidgauge.commands.profile import profile as command
+from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
 from vidgauge.record import Record
 from vidgauge.reference_models.layers import LAYERS, build
@@ -38,7 +39,7 @@ def suite(*variants: dict[str, Any], **case: object) -> Suite:
         "variants": list(variants),
     }
     rule = {"warmup_rounds": 1, "max_rounds": 9}
-    return parse_suite({"name": "test", "title": "Small", "threads": 1, "timing": rule, "cases": [table | case]})
+    return parse_suite({"name": "test", "summary": "Small", "threads": 1, "timing": rule, "cases": [table | case]})
 
 
 def by_layer(records: list[Record]) -> dict[str, dict[str, Record]]:
@@ -58,6 +59,7 @@ def test_a_suite_becomes_records(tmp_path: Path) -> None:
     layers = by_layer(records)
     assert {name: set(measures) for name, measures in layers.items()} == {"conv3d": MEASURES, "flat": MEASURES}
     assert len({record.run for record in records}) == 1
+    assert len({record.code for record in records}) == 1
 
     latency, throughput = layers["flat"]["latency"], layers["flat"]["throughput"]
     assert latency.value is not None
@@ -107,7 +109,8 @@ def test_without_its_baseline_there_is_no_ratio() -> None:
         built={"spatial_conv": Built(variant="spatial_conv", cost=build("spatial_conv", **CONV).cost(job.shape))},
         timed=Timed(samples={"spatial_conv": Samples(seconds=[2.0, 1.0, 3.0], positions=[0, 0, 0], calls=1)}, load=[]),
     )
-    layers = by_layer(list(CaseRecords(two, case, job, outcome, "environment", "run")))
+    environment = Environment.capture()
+    layers = by_layer(list(CaseRecords(two, case, job, outcome, environment, "run")))
     assert {record.status for record in layers["conv3d"].values()} == {"timeout"}
     flat = layers["spatial_conv"]
     assert (flat["latency"].value, flat["latency"].no_interval) == (2.0, "fewer than 5 rounds")
@@ -175,7 +178,7 @@ def test_the_command_prints_json_and_fills_the_store(tmp_path: Path) -> None:
     file, store = tmp_path / "own.toml", tmp_path / "out" / "store.sqlite"
     file.write_text(
         """
-        title = "Attention backwards"
+        summary = "Attention backwards"
         [[cases]]
         name = "only"
         shape = [2, 4, 4, 8]

@@ -14,7 +14,7 @@ from vidgauge.reference_models.layers import build
 
 TABLE: dict[str, Any] = {
     "name": "mine",
-    "title": "A suite",
+    "summary": "A suite",
     "cases": [
         {
             "name": "only",
@@ -54,7 +54,7 @@ def test_quick_holds_the_seven_layers_at_two_batches_in_both_directions() -> Non
         ({"cases": []}, "cases: "),
         ({"repeats": 3}, "repeats: Extra inputs"),
         ({"timing": {"rounds": 3}}, "timing.rounds: Extra inputs"),
-        ({"title": None}, "title: "),
+        ({"summary": None}, "summary: "),
     ],
 )
 def test_wrong_suites_are_refused_with_the_key(change: dict[str, Any], said: str) -> None:
@@ -84,7 +84,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text(
         """
-        title = "My own"
+        summary = "My own"
         [[cases]]
         name = "only"
         shape = [4, 2, 4, 4]
@@ -98,7 +98,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     suite = read_suite(file)
     assert suite.name == "own"
     assert suite.cases[0].variants[0].name == "mine"
-    file.write_text("title = ")
+    file.write_text("summary = ")
     with pytest.raises(UsageError, match="cannot read the suite"):
         read_suite(file)
     with pytest.raises(UsageError, match="cannot read the suite"):
