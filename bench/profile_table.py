@@ -29,7 +29,7 @@ def _title(record: Record) -> str:
 
 
 def _table(title: str, rows: Sequence[_Row]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", caption_justify="left")
     table.add_column("layer")
     for column in ("latency (ms)", "time / baseline", "clips/s", "peak (MiB)", "GFLOP"):
         table.add_column(column, justify="right")

@@ -92,7 +92,10 @@ def _build(variant: Variant, job: Job) -> tuple[Layer, torch.Tensor]:
     if job.layout == "channels_last_3d":
         if layer.takes != "video_bcthw":
             raise UsageError(f"channels_last_3d is a layout of video_bcthw, but {variant.layer} takes {layer.takes}")
-        layer, x = layer.to(memory_format=torch.channels_last_3d), x.to(memory_format=torch.channels_last_3d)
+        x = x.to(memory_format=torch.channels_last_3d)
+        for parameter in layer.parameters():
+            if parameter.ndim == 5:  # kernels of fewer dimensions have no such layout
+                parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)
     return layer, x
 
 

@@ -90,6 +90,11 @@ def test_every_variant_is_built_probed_and_timed(direction: str, layout: str) ->
     assert {len(samples.seconds) for samples in timed.samples.values()} <= {5, 6}
 
 
+def test_kernels_without_the_last_layout_keep_theirs() -> None:
+    pseudo = Variant(layer="pseudo_conv3d", config={"in_channels": 2, "out_channels": 2})
+    assert messages(CONV, pseudo, layout="channels_last_3d")[-1] == Done()
+
+
 def test_each_sample_is_announced_under_the_variants_own_name() -> None:
     steps = [message for message in messages(CONV, SPATIAL) if isinstance(message, Step) and message.doing == "time"]
     assert {step.variant for step in steps} == {"conv3d", "flat"}
