@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from vidgauge.metrics.arrays import Array
 
@@ -48,7 +49,9 @@ def bootstrap(
         return Interval(None, None, None, f"{fewest} independent videos in a set; an interval needs at least {minimum}")
     generator = np.random.default_rng(seed)
     sources = [np.unique(np.asarray(group), return_inverse=True)[1] for group in groups]
-    drawn = np.array([statistic(*(_resample(source, generator) for source in sources)) for _ in range(replicates)])
+    # Many small decompositions: threads inside each would spend their time waiting for each other.
+    with threadpool_limits(1, user_api="blas"):
+        drawn = np.array([statistic(*(_resample(source, generator) for source in sources)) for _ in range(replicates)])
     low, high = np.quantile(drawn - drawn.mean() + value, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level)
 

@@ -1,0 +1,54 @@
+"""Protocols: a fingerprint that changes with the number, and names that can be asked for."""
+
+import pytest
+
+from vidgauge.errors import UsageError
+from vidgauge.metrics.protocols import PROTOCOLS, Protocol, select
+
+SHAPES = ["clipsim.shapes", "frame-consistency.shapes", "fvd.shapes", "is.shapes", "kvd.shapes"]
+
+
+def test_patterns_select_each_protocol_once_in_order() -> None:
+    assert [protocol.name for protocol in select(["*.shapes"])] == SHAPES
+    assert [protocol.name for protocol in select(["is.shapes", "*.shapes"])][:2] == ["is.shapes", "clipsim.shapes"]
+    with pytest.raises(UsageError, match=r"no protocol matches 'fvd\.shape'; did you mean 'fvd\.shapes'"):
+        select(["fvd.shape"])
+
+
+def test_what_changes_a_number_changes_the_fingerprint_and_words_do_not() -> None:
+    protocol = PROTOCOLS["fvd.shapes"]
+    same = protocol.model_copy(update={"summary": "other words"})
+    assert same.ref == protocol.ref
+    others = [
+        protocol.with_clips(offset="centre"),
+        protocol.with_clips(frames=20),
+        protocol.model_copy(update={"parameters": {"ddof": 0}}),
+        protocol.model_copy(update={"dtype": "float32"}),
+        protocol.model_copy(update={"weights": "clip-vit-b-32"}),
+        PROTOCOLS["kvd.shapes"],
+    ]
+    assert len({item.ref.fingerprint for item in [protocol, *others]}) == 1 + len(others)
+
+
+def test_a_default_that_is_spelt_out_is_the_same_protocol() -> None:
+    protocol = PROTOCOLS["fvd.shapes"]
+    assert protocol.model_copy(update={"parameters": {"ddof": 1}}).ref == protocol.ref
+    assert protocol.with_clips(offset="first", seed=None) is protocol
+
+
+def test_unknown_keys_and_values_are_refused() -> None:
+    table = PROTOCOLS["fvd.shapes"].model_dump()
+    with pytest.raises(ValueError, match="Extra inputs"):
+        Protocol.model_validate(table | {"resise": "x"})
+    with pytest.raises(ValueError, match="Extra inputs"):
+        Protocol.model_validate(table | {"parameters": {"dof": 1}}).rule  # noqa: B018 - reading it builds it
+    with pytest.raises(UsageError, match="offset"):
+        PROTOCOLS["fvd.shapes"].with_clips(offset="frist")
+
+
+@pytest.mark.parametrize("name", PROTOCOLS.names())
+def test_every_protocol_holds_together(name: str) -> None:
+    protocol = PROTOCOLS[name]
+    assert protocol.rule.measure.name
+    assert protocol.summary
+    assert protocol.ref.name == name
