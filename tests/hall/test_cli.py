@@ -1,12 +1,12 @@
 """The command line: one line for each error, and exit statuses that scripts can rely on."""
 
 import json
+import pkgutil
 import sys
 from types import ModuleType
 
 import pytest
 
-import vidgauge.cli
 from vidgauge.cli import run
 from vidgauge.errors import UsageError, VidgaugeError
 
@@ -23,9 +23,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     module.fail = fail  # type: ignore[attr-defined]  # as the module's code would
     monkeypatch.setitem(sys.modules, "vidgauge.commands.fail", module)
     found = type("Found", (), {"name": "fail"})
-    monkeypatch.setattr(
-        vidgauge.cli.pkgutil, "iter_modules", lambda _: [found, type("Found", (), {"name": "list_"})]
-    )
+    monkeypatch.setattr(pkgutil, "iter_modules", lambda _: [found, type("Found", (), {"name": "list_"})])
     return raised
 
 

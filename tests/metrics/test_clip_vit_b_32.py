@@ -1,6 +1,7 @@
 """CLIP ViT-B/32 against OpenCLIP's own road from picture to embedding, and the published file's form."""
 
 from pathlib import Path
+from typing import cast
 
 import open_clip
 import pytest
@@ -8,19 +9,20 @@ import torch
 from torchvision.transforms.functional import to_pil_image
 
 from vidgauge.metrics.networks import build_network
+from vidgauge.metrics.networks.clip_vit_b_32 import ClipViTB32
 from vidgauge.metrics.resize import resize
 
 
 @pytest.fixture(scope="module")
-def network() -> torch.nn.Module:
-    return build_network("clip-vit-b-32")
+def network() -> ClipViTB32:
+    return cast("ClipViTB32", build_network("clip-vit-b-32"))
 
 
-def test_parameter_count_is_the_published_one(network: torch.nn.Module) -> None:
+def test_parameter_count_is_the_published_one(network: ClipViTB32) -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == 151_277_313
 
 
-def test_frames_and_captions_are_embedded_as_open_clip_does(network: torch.nn.Module) -> None:
+def test_frames_and_captions_are_embedded_as_open_clip_does(network: ClipViTB32) -> None:
     frames_thwc = torch.randint(0, 256, (2, 96, 130, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     video = resize(frames_thwc, 224, 224, "crop-pil-bicubic", torch.float32)
     ours = network.extract(video.transpose(0, 1)[None])["frames_ntd"][0]
@@ -36,14 +38,14 @@ def test_frames_and_captions_are_embedded_as_open_clip_does(network: torch.nn.Mo
         torch.testing.assert_close(captions, reference.encode_text(tokens, normalize=True), rtol=1e-5, atol=1e-6)
 
 
-def test_long_captions_are_cut_and_said_to_be(network: torch.nn.Module) -> None:
+def test_long_captions_are_cut_and_said_to_be(network: ClipViTB32) -> None:
     assert network.unread(["short"]) == ""
     assert "1 captions are cut after 75 tokens" in network.unread(["short", "word " * 90])
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*torch.jit.*:FutureWarning")
 def test_a_half_precision_archive_with_settings_among_its_tensors_is_read(
-    network: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: ClipViTB32, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The published file is such an archive; one of that form with our own random tensors stands in for it."""
     from vidgauge.metrics.weights import CARDS
@@ -66,9 +68,9 @@ def test_a_half_precision_archive_with_settings_among_its_tensors_is_read(
         put(archive, name, tensor.half())
     for name in CARDS["clip-vit-b-32"].not_weights:
         put(archive, name, torch.tensor(1))
-    torch.jit.script(archive).save(tmp_path / "ViT-B-32.pt")
+    torch.jit.script(archive).save(tmp_path / "ViT-B-32.pt")  # type: ignore[no-untyped-call]  # torch leaves it so
     monkeypatch.setenv("VIDGAUGE_WEIGHTS", str(tmp_path))
     card = CARDS["clip-vit-b-32"].model_copy(update={"sha256": sha256(tmp_path / "ViT-B-32.pt")})
-    fresh = build_network("clip-vit-b-32", seed=1)
+    fresh = cast("ClipViTB32", build_network("clip-vit-b-32", seed=1))
     load_into(fresh, load_tensors(card), "archive")
     torch.testing.assert_close(fresh.visual.proj, network.visual.proj.half().float())
