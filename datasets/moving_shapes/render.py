@@ -58,6 +58,6 @@ def _around(size: int, centre_bt: Tensor) -> Tensor:
 def _brightness(scenes: Sequence[Scene], frames: int) -> Tensor:
     """Each frame's brightness, in (0, 1], (B, T): a stationary flicker around a level of its own."""
     table = [(scene.flicker, scene.flicker_rate, scene.flicker_phase) for scene in scenes]
-    depth, rate, phase = torch.tensor(table, dtype=torch.float64).T[:, :, None]
+    depth, rate, phase = torch.tensor(table, dtype=torch.float64).T[:, :, None].unbind()
     time = torch.arange(frames, dtype=torch.float64)
     return 1 - depth * (0.5 + 0.5 * torch.sin(rate * time + phase))

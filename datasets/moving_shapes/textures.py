@@ -55,7 +55,9 @@ def background_chw(scene: Scene, height: int, width: int) -> Tensor:
     u = turn_x * x + turn_y * y + scene.texture_offset[0]
     v = turn_x * y - turn_y * x + scene.texture_offset[1]
     mix_hw = TEXTURES[scene.texture](u, v, scale)
-    colour, ground = torch.tensor([scene.background_rgb, scene.ground_rgb], dtype=torch.float64)[:, :, None, None]
+    colour, ground = (
+        torch.tensor(rgb, dtype=torch.float64)[:, None, None] for rgb in (scene.background_rgb, scene.ground_rgb)
+    )
     return (ground + (colour - ground) * mix_hw).float()
 
 

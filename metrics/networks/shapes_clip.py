@@ -70,8 +70,8 @@ class ShapesClip(nn.Module):
 
     def extract(self, video_bcthw: Tensor) -> dict[str, Tensor]:
         """What measures read: ``frames_ntd``, the unit embedding of each frame, (B, T, 64)."""
-        frames_ntd = self.encode_frames(video_bcthw.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(video_bcthw), -1))
-        return {"frames_ntd": frames_ntd}
+        embedded = self.encode_frames(video_bcthw.transpose(1, 2).flatten(0, 1))
+        return {"frames_ntd": embedded.reshape(len(video_bcthw), -1, embedded.shape[1])}
 
     def embed_captions(self, captions: list[str]) -> Tensor:
         """Embed captions as unit vectors (N, 64)."""
