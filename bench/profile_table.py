@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from vidgauge.bench import case_records
@@ -18,6 +19,29 @@ def tables(records: Iterable[Record]) -> list[Table]:
         rows = cases.setdefault(_title(record), {})
         rows.setdefault(record.subject.name, {})[record.measure.name] = record
     return [_table(title, list(rows.values())) for title, rows in cases.items()]
+
+
+def summary(records: Iterable[Record]) -> Table:
+    """One narrow table over all cases: how long each layer takes, and how it stands to its case's baseline."""
+    table = Table(
+        title="Layers, each against the first of its case", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    for column in ("layer", "batch", "pass", "ms", "time / baseline", "verdict"):
+        table.add_column(
+            column, justify="right" if column in ("batch", "ms", "time / baseline") else "left", no_wrap=True
+        )
+    rows: dict[tuple[str, ...], _Row] = {}
+    for record in records:
+        config = record.subject.config
+        key = (record.subject.name, str(config["batch"]), config["direction"])
+        rows.setdefault(key, {})[record.measure.name] = record
+    for key, row in rows.items():
+        table.add_row(*key, _cell(row, case_records.LATENCY, _milliseconds, interval=False), _ratio(row), _verdict(row))
+    return table
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g}"
 
 
 def _title(record: Record) -> str:
@@ -38,8 +62,8 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
         latency = row[case_records.LATENCY.name]
         table.add_row(
             latency.subject.name,
-            _cell(row, case_records.LATENCY, lambda value: f"{value * 1e3:.3g}"),
-            _ratio(row),
+            _cell(row, case_records.LATENCY, _milliseconds),
+            f"{_ratio(row)} {_verdict(row)}".strip(),
             _cell(row, case_records.THROUGHPUT, lambda value: f"{value:.3g}", interval=False),
             _cell(row, case_records.PEAK_MEMORY, lambda value: f"{value / 2**20:.1f}"),
             _cell(row, case_records.FLOPS, lambda value: f"{value / 1e9:.3g}"),
@@ -52,10 +76,13 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
 
 
 def _ratio(row: _Row) -> str:
-    """The ratio and its verdict; of the baseline, how far it was from itself."""
+    return _cell(row, case_records.RATIO, lambda value: f"{value:.3f}")
+
+
+def _verdict(row: _Row) -> str:
+    """Of the baseline, the ratio beside it says how far it was from itself."""
     details = row[case_records.RATIO.name].details
-    said = "noise floor" if "note" in details else details.get("verdict", "")
-    return f"{_cell(row, case_records.RATIO, lambda value: f'{value:.3f}')} {said}".strip()
+    return "A/A floor" if "note" in details else str(details.get("verdict", ""))
 
 
 def _cell(row: _Row, measure: Measure, write: Callable[[float], str], *, interval: bool = True) -> str:

@@ -12,6 +12,12 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 _WIDTH_OF_A_PIPE = 160
 
 
+def stdout_console() -> Console:
+    """A console on stdout; a file or a pipe has no width of its own and gets a generous one."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_A_PIPE)
+
+
 def print_records(records: Sequence[Record]) -> None:
     """Print one row a record to stdout, then why numbers or intervals are missing, failures, and notes."""
     table = Table(box=None, pad_edge=False)
@@ -19,9 +25,7 @@ def print_records(records: Sequence[Record]) -> None:
         table.add_column(heading, justify="right" if heading in ("value", "n", "failed") else "left")
     for record in records:
         table.add_row(*map(escape, _row(record)))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_OF_A_PIPE)
+    console = stdout_console()
     console.print(table)
     for line in _remarks(records):
         console.print(f"- {escape(line)}", soft_wrap=True)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from vidgauge.progress import progress_bar
 from vidgauge.store import Store
+from vidgauge.terminal import stdout_console
 
 if TYPE_CHECKING:
     from vidgauge.record import Record
@@ -22,12 +23,12 @@ def demo(
 ) -> None:
     """Profile layers, score damaged videos against real ones, and write a report: offline, in minutes."""
     from vidgauge.bench import profile
-    from vidgauge.bench.profile_table import tables
+    from vidgauge.bench.profile_table import summary
     from vidgauge.bench.studies import demo as study
     from vidgauge.reports.files import FILES, write_report
 
     start = time.monotonic()
-    console = Console()
+    console = stdout_console()
     console.print(
         "Moving Shapes stand in for real and generated videos; a profile comes first, then scores, then a page."
     )
@@ -51,8 +52,7 @@ def demo(
         scored = study.score_videos(out / "videos", store, scored_one)
         bar.update(scoring, description="scored videos")
     paths = write_report(out / "records.sqlite", out / "report", list(FILES))
-    for table in tables(profiled):
-        console.print(table)
+    console.print(summary(profiled))
     console.print(_scores(scored))
     console.print("fresh: drawn from the same world as the real set, so its FVD and KVD are the floor at this n.")
     console.print("The scores are honest inside the embedded Moving Shapes world and say nothing outside it.")
@@ -60,21 +60,22 @@ def demo(
 
 
 def _scores(records: "list[Record]") -> Table:
-    """One row a set of videos, one column a protocol."""
-    protocols = list(dict.fromkeys(record.protocol.name for record in records))
-    better = {record.protocol.name: record.measure.better for record in records}
-    table = Table(title="scores of Moving Shapes videos, with 95 % intervals", title_justify="left")
-    table.add_column("videos")
-    for name in protocols:
-        table.add_column(f"{name} {'↓' if better[name] == 'lower' else '↑'}", justify="right")
-    cells = {(record.subject.name, record.protocol.name): _cell(record) for record in records}
+    """One row a set of videos, one column a measure."""
+    measures = {record.measure.name: record.measure for record in records}
+    title = "Scores of Moving Shapes videos by the *.shapes protocols, ± half of the 95 % interval"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("videos", no_wrap=True)
+    for name, measure in measures.items():
+        table.add_column(f"{name.replace('-', ' ')} {'↓' if measure.better == 'lower' else '↑'}", justify="right")
+    cells = {(record.subject.name, record.measure.name): _cell(record) for record in records}
     for subject in dict.fromkeys(record.subject.name for record in records):
-        table.add_row(subject, *(cells[subject, name] for name in protocols))
+        table.add_row(subject, *(cells[subject, name] for name in measures))
     return table
 
 
 def _cell(record: "Record") -> str:
     if record.value is None:
         return record.status
-    interval = "" if record.low is None else f"\n[{record.low:.3g}, {record.high:.3g}]"
-    return f"{record.value:.4g}{interval}"
+    if record.low is None or record.high is None:
+        return f"{record.value:.4g}"
+    return f"{record.value:.4g}\n±{(record.high - record.low) / 2:.2g}"

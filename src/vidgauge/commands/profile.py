@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from vidgauge.progress import progress_bar
@@ -42,10 +41,9 @@ def profile(
 
 def _show(records: list[Record], store: Path) -> None:
     from vidgauge.bench.profile_table import tables
+    from vidgauge.terminal import stdout_console
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)  # a file or a pipe has no width of its own
+    console = stdout_console()
     for table in tables(records):
         console.print(table)
     console.print(Text(f"{len(records)} records added to {store}"))
