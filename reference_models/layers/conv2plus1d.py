@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from vidgauge.reference_models.convolution import SpaceTimeConvolution
 from vidgauge.reference_models.cost import Cost, convolution, elementwise
-from vidgauge.reference_models.layer import Layer, check_counts, check_kernels
 from vidgauge.reference_models.layers import LAYERS
 
 
@@ -23,39 +23,22 @@ def matched_width(in_channels: int, out_channels: int, spatial_kernel: int, temp
 
 
 @LAYERS.register("conv2plus1d")
-class Conv2Plus1d(Layer):
+class Conv2Plus1d(SpaceTimeConvolution):
     """1 x k x k to M channels, ReLU, k_t x 1 x 1; stride 1, same padding (Tran et al., arXiv 1711.11248).
 
     The paper's network puts batch normalisation before the ReLU; it is left out, since in inference it folds into the
     first kernel, and the zoo measures operators, not blocks.
-
-    Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        spatial_kernel: odd k along height and width.
-        temporal_kernel: odd k_t along time.
-        bias: whether both convolutions add one.
     """
 
-    takes = "video_bcthw"
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        spatial_kernel: int = 3,
-        temporal_kernel: int = 3,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        check_counts(in_channels=in_channels, out_channels=out_channels)
-        check_kernels(spatial_kernel=spatial_kernel, temporal_kernel=temporal_kernel)
-        self.in_channels, self.out_channels, self.bias = in_channels, out_channels, bias
-        self.middle_channels = max(1, matched_width(in_channels, out_channels, spatial_kernel, temporal_kernel))
-        self.space_kernel, self.time_kernel = (1, spatial_kernel, spatial_kernel), (temporal_kernel, 1, 1)
-        self.space = nn.Conv3d(in_channels, self.middle_channels, self.space_kernel, padding="same", bias=bias)
-        self.time = nn.Conv3d(self.middle_channels, out_channels, self.time_kernel, padding="same", bias=bias)
+    def add_convolutions(self, spatial_kernel: int, temporal_kernel: int) -> None:
+        """Make the modules that hold the weights."""
+        self.middle_channels = max(
+            1, matched_width(self.in_channels, self.out_channels, spatial_kernel, temporal_kernel)
+        )
+        self.space = nn.Conv3d(
+            self.in_channels, self.middle_channels, self.space_kernel, padding="same", bias=self.bias
+        )
+        self.time = nn.Conv3d(self.middle_channels, self.out_channels, self.time_kernel, padding="same", bias=self.bias)
 
     def forward(self, video_bcthw: torch.Tensor) -> torch.Tensor:
         """Convolve: (B, C_in, T, H, W) to (B, C_out, T, H, W)."""

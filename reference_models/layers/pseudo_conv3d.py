@@ -5,45 +5,24 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from vidgauge.reference_models.convolution import SpaceTimeConvolution
 from vidgauge.reference_models.cost import Cost, convolution
-from vidgauge.reference_models.layer import Layer, check_counts, check_kernels
 from vidgauge.reference_models.layers import LAYERS
 
 
 @LAYERS.register("pseudo_conv3d")
-class PseudoConv3d(Layer):
+class PseudoConv3d(SpaceTimeConvolution):
     """Conv1D over time of Conv2D over space, nothing between (Singer et al., arXiv 2209.14792, section 3.2.1).
 
     The temporal kernel starts as a Dirac delta, so that a new layer equals its 2-D convolution on every frame.
     As in the paper, frames are folded into the batch for the first and pixels for the second convolution; the
     transpositions between them are part of what is timed.
-
-    Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        spatial_kernel: odd k along height and width.
-        temporal_kernel: odd k_t along time.
-        bias: whether both convolutions add one.
     """
 
-    takes = "video_bcthw"
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        spatial_kernel: int = 3,
-        temporal_kernel: int = 3,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        check_counts(in_channels=in_channels, out_channels=out_channels)
-        check_kernels(spatial_kernel=spatial_kernel, temporal_kernel=temporal_kernel)
-        self.in_channels, self.out_channels, self.bias = in_channels, out_channels, bias
-        self.space_kernel, self.time_kernel = (1, spatial_kernel, spatial_kernel), (temporal_kernel, 1, 1)
-        self.space = nn.Conv2d(in_channels, out_channels, spatial_kernel, padding="same", bias=bias)
-        self.time = nn.Conv1d(out_channels, out_channels, temporal_kernel, padding="same", bias=bias)
+    def add_convolutions(self, spatial_kernel: int, temporal_kernel: int) -> None:
+        """Make the modules that hold the weights."""
+        self.space = nn.Conv2d(self.in_channels, self.out_channels, spatial_kernel, padding="same", bias=self.bias)
+        self.time = nn.Conv1d(self.out_channels, self.out_channels, temporal_kernel, padding="same", bias=self.bias)
         nn.init.dirac_(self.time.weight)
         if self.time.bias is not None:
             nn.init.zeros_(self.time.bias)

@@ -1,6 +1,5 @@
 """The demo's study: damage shows in the measure that should see it."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -40,8 +39,6 @@ def test_damage_to_time_alone_does_not_change_what_frames_show(values: dict[tupl
 
 
 @pytest.mark.slow
-def test_the_whole_demo_takes_minutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start = time.monotonic()
+def test_the_whole_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "--out", str(tmp_path)]) == 0
-    assert time.monotonic() - start < 600
     assert str(tmp_path / "report" / "index.html") in capsys.readouterr().out.replace("\n", "")
