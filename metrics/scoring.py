@@ -89,6 +89,9 @@ def score(
     run_pass = partial(
         extract, batch_size=batch_size, workers=workers, strict=strict, advance=lambda: advance(next(done), total)
     )
+    # Both sets are named on every record, also where a measure looks at one: they are the case that was scored.
+    config = {"real": real_set.paths, "generated": generated_set.paths}
+    subject = Subject(kind="videos", name=generated_set.name, config=config)
     environment, run = Environment.capture(), secrets.token_hex(8)
 
     records: dict[str, Record] = {}
@@ -97,10 +100,10 @@ def score(
         of_generated = run_pass(generated_set.entries, clip_rule, uses, captions=caption_of)
         for protocol in (protocol for protocol in chosen if protocol.clip == clip_rule):
             use = NetworkUse.of(protocol)
-            sides = {"real": (real_set, of_real[use])} if protocol.rule.compares else {}
-            sides["generated"] = (generated_set, of_generated[use])
-            outcome = _measure(protocol, [evidence for _, evidence in sides.values()])
-            records[protocol.name] = _record(protocol, sides, outcome, environment=environment, run=run)
+            sides = {"real": of_real[use]} if protocol.rule.compares else {}
+            sides["generated"] = of_generated[use]
+            outcome = _measure(protocol, list(sides.values()))
+            records[protocol.name] = _record(subject, protocol, sides, outcome, environment=environment, run=run)
     return [records[protocol.name] for protocol in chosen]
 
 
@@ -176,30 +179,28 @@ def _with_texts(evidence: Evidence, use: NetworkUse) -> Evidence:
 
 
 def _record(
+    subject: Subject,
     protocol: Protocol,
-    sides: dict[str, tuple[VideoSet, Evidence]],
+    sides: dict[str, Evidence],
     outcome: dict[str, Any],
     *,
     environment: Environment,
     run: str,
 ) -> Record:
-    failed = [asdict(item) | {"set": side} for side, (_, evidence) in sides.items() for item in evidence.failed]
+    failed = [asdict(item) | {"set": side} for side, evidence in sides.items() for item in evidence.failed]
     notes = list(dict.fromkeys([_WORLD_NOTE] * (protocol.world == "embedded") + outcome.pop("notes", [])))
-    counts = {f"n_{side}": len(evidence) for side, (_, evidence) in sides.items()}
-    counts |= {f"videos_{side}": len(set(evidence.sources)) for side, (_, evidence) in sides.items()}
-    generated, evidence = sides["generated"]
+    details: dict[str, Any] = {f"n_{side}": len(evidence) for side, evidence in sides.items()}
+    details |= {f"videos_{side}": len(set(evidence.sources)) for side, evidence in sides.items()}
+    details |= {"failed": failed, "notes": notes, "world": protocol.world, "protocol": protocol.model_dump(mode="json")}
     return Record(
-        subject=Subject(
-            kind="videos", name=generated.name, config={side: videos.paths for side, (videos, _) in sides.items()}
-        ),
+        subject=subject,
         measure=protocol.rule.measure,
         protocol=protocol.ref,
         environment=environment.fingerprint,
         code=environment.code,
         run=run,
-        n=len(evidence),
+        n=len(sides["generated"]),
         n_failed=len(failed),
-        details=counts
-        | {"failed": failed, "notes": notes, "world": protocol.world, "protocol": protocol.model_dump(mode="json")},
+        details=details,
         **outcome,
     )
