@@ -188,7 +188,8 @@ def _record(
     run: str,
 ) -> Record:
     failed = [asdict(item) | {"set": side} for side, evidence in sides.items() for item in evidence.failed]
-    notes = list(dict.fromkeys([_WORLD_NOTE] * (protocol.world == "embedded") + outcome.pop("notes", [])))
+    standing = _WORLD_NOTE if protocol.world == "embedded" else protocol.standing
+    notes = list(dict.fromkeys([standing, *outcome.pop("notes", [])]))
     details: dict[str, Any] = {f"n_{side}": len(evidence) for side, evidence in sides.items()}
     details |= {f"videos_{side}": len(set(evidence.sources)) for side, evidence in sides.items()}
     details |= {"failed": failed, "notes": notes, "world": protocol.world, "protocol": protocol.model_dump(mode="json")}

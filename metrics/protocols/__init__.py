@@ -72,6 +72,13 @@ class Protocol(Frozen):
         return self.model_copy(update={"clip": clip, "name": f"{self.name}[{','.join(changed)}]"})
 
     @property
+    def standing(self) -> str:
+        """Whether its numbers have been checked against published ones."""
+        return (
+            f"verified against {self.verified}" if self.verified else "unverified: not checked against published values"
+        )
+
+    @property
     def ref(self) -> ProtocolRef:
         """Name and fingerprint; the digest of the weights is part of it, texts are not."""
         fixed = self.model_dump(exclude={"name", "summary", "verified"})
