@@ -19,11 +19,21 @@ COLOURS = {
     "red": (0.88, 0.12, 0.14),
     "orange": (0.97, 0.55, 0.08),
     "yellow": (0.95, 0.90, 0.15),
-    "green": (0.12, 0.65, 0.20),
+    "green": (0.15, 0.75, 0.25),
     "cyan": (0.15, 0.85, 0.90),
     "blue": (0.14, 0.25, 0.90),
     "purple": (0.58, 0.15, 0.75),
     "white": (0.97, 0.97, 0.97),
+}
+# Darker than any object, so that shapes stand out from textures.
+BACKGROUNDS = {
+    "red": (0.45, 0.07, 0.09),
+    "brown": (0.42, 0.26, 0.12),
+    "green": (0.08, 0.36, 0.14),
+    "teal": (0.06, 0.38, 0.40),
+    "blue": (0.12, 0.16, 0.50),
+    "purple": (0.34, 0.10, 0.44),
+    "grey": (0.45, 0.45, 0.45),
 }
 TEXTURES = ("stripes", "checks", "dots", "gradient", "clouds")
 
@@ -44,7 +54,7 @@ class Scene:
     colour: str
     texture: str
     background: str
-    """Name of the texture's colour, never the object's."""
+    """Name of the texture's colour, one of `BACKGROUNDS`; never the object's."""
     radius: float
     """The object's circumscribed circle."""
     centre: tuple[float, float]
@@ -100,22 +110,24 @@ def class_names() -> list[str]:
 
 def sample_scene(rng: np.random.Generator) -> Scene:
     """Draw a scene. Everything but the motion is drawn alike for all motions, and independently of it."""
-    colour, background = rng.choice(list(COLOURS), size=2, replace=False)
+    colour = list(COLOURS)[rng.integers(len(COLOURS))]
+    others = [name for name in BACKGROUNDS if name != colour]
+    background = others[rng.integers(len(others))]
     return Scene(
         motion=MOTIONS[rng.integers(len(MOTIONS))],
         shape=SHAPES[rng.integers(len(SHAPES))],
-        colour=str(colour),
+        colour=colour,
         texture=TEXTURES[rng.integers(len(TEXTURES))],
-        background=str(background),
+        background=background,
         radius=rng.uniform(0.18, 0.28),
         centre=(rng.random(), rng.random()),
         angle=rng.uniform(0, 2 * np.pi),
         orbit=rng.uniform(0.12, 0.22),
         phase=rng.uniform(0, 2 * np.pi),
         pace=rng.random(),
-        colour_rgb=_jittered(colour, rng),
-        background_rgb=_jittered(background, rng),
-        ground_rgb=(rng.uniform(0.05, 0.35),) * 3,
+        colour_rgb=_jittered(COLOURS[colour], rng),
+        background_rgb=_jittered(BACKGROUNDS[background], rng),
+        ground_rgb=(rng.uniform(0.02, 0.15),) * 3,
         texture_frequency=rng.uniform(2.5, 5.0),
         texture_angle=rng.uniform(0, 2 * np.pi),
         texture_offset=(rng.random(), rng.random()),
@@ -125,8 +137,8 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     )
 
 
-def _jittered(name: str, rng: np.random.Generator) -> Rgb:
-    red, green, blue = np.clip(np.array(COLOURS[name]) + rng.uniform(-0.06, 0.06, 3), 0, 1).tolist()
+def _jittered(rgb: Rgb, rng: np.random.Generator) -> Rgb:
+    red, green, blue = np.clip(np.array(rgb) + rng.uniform(-0.05, 0.05, 3), 0, 1).tolist()
     return red, green, blue
 
 

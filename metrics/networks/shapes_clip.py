@@ -10,11 +10,11 @@ import torch
 from open_clip.model import CLIP
 from torch import Tensor, nn
 
-from vidgauge.datasets.moving_shapes.scene import COLOURS, MOTIONS, SHAPES, TEXTURES, caption
+from vidgauge.datasets.moving_shapes.scene import BACKGROUNDS, COLOURS, MOTIONS, SHAPES, TEXTURES, caption
 from vidgauge.errors import UsageError
 from vidgauge.metrics.networks import NETWORKS, InputSpec
 
-_PARTS = product(COLOURS, SHAPES, MOTIONS, COLOURS, TEXTURES)
+_PARTS = product(COLOURS, SHAPES, MOTIONS, BACKGROUNDS, TEXTURES)
 VOCABULARY = sorted({word for parts in _PARTS for word in caption(*parts).split()})
 PADDING, START, UNKNOWN, FIRST_WORD = range(4)
 END = FIRST_WORD + len(VOCABULARY)  # the largest: OpenCLIP pools the text where the token is

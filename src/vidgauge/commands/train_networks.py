@@ -53,10 +53,7 @@ def _train(name: str, out: Path, steps: int | None, clips: int) -> "list[Score]"
     out.mkdir(parents=True, exist_ok=True)
     recipe = RECIPES[name]
     plan = replace(recipe.plan, steps=steps) if steps else recipe.plan
-    start = out / f"{recipe.start}.safetensors" if recipe.start else None
-    if start and not start.is_file():
-        raise UsageError(f"{name} starts from {start}; train {recipe.start} into the same folder first")
-    network = build_network(recipe.network, start, seed=plan.data_seed).requires_grad_(True)
+    network = build_network(recipe.network, seed=plan.data_seed).requires_grad_(True)
     with progress_bar() as progress:
         task = progress.add_task(name, total=plan.steps)
         seconds = fit(
