@@ -27,16 +27,17 @@ def summary(records: Iterable[Record]) -> Table:
         title="Layers, each against the first of its case", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
     for column in ("layer", "batch", "pass", "ms", "time / baseline", "verdict"):
-        table.add_column(
-            column, justify="right" if column in ("batch", "ms", "time / baseline") else "left", no_wrap=True
-        )
-    rows: dict[tuple[str, ...], _Row] = {}
+        numeric = column in ("batch", "ms", "time / baseline")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+    rows: dict[tuple[str, str, str], _Row] = {}
     for record in records:
         config = record.subject.config
         key = (record.subject.name, str(config["batch"]), config["direction"])
         rows.setdefault(key, {})[record.measure.name] = record
-    for key, row in rows.items():
-        table.add_row(*key, _cell(row, case_records.LATENCY, _milliseconds, interval=False), _ratio(row), _verdict(row))
+    for case, row in rows.items():
+        table.add_row(
+            *case, _cell(row, case_records.LATENCY, _milliseconds, interval=False), _ratio(row), _verdict(row)
+        )
     return table
 
 
