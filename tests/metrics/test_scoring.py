@@ -199,6 +199,8 @@ def test_the_command_stores_and_prints_records(
     assert run(arguments) == 0
     assert "it needs captions" in capsys.readouterr().out
     assert run([*arguments, "--generated", str(videos / "broken"), "--strict"]) == 1
+    assert run([*arguments[:3], "--generated", str(videos / "broken"), "--store", str(store)]) == 1
+    assert "needs at least" in capsys.readouterr().out
     assert run(["score", "--real", "no-such-folder", "--generated", str(videos / "made")]) == 2
     assert run([*arguments, "--protocol", "fvd.shape"]) == 2
     assert "fvd.shapes" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def score(
     store: Annotated[Path, typer.Option(help="Records are added to this file.")] = Path("vidgauge.sqlite"),
     json: Annotated[bool, typer.Option("--json", help="Print the records as a JSON list.")] = False,
 ) -> None:
-    """Score generated videos against real ones."""
+    """Score generated videos against real ones; the exit status is 1 if a score could not be computed."""
     import torch
 
     from vidgauge.environment import Environment
@@ -70,3 +70,5 @@ def score(
         )
     else:
         print_records(records)
+    if any(record.status == "failed" for record in records):
+        raise typer.Exit(1)
