@@ -1,5 +1,7 @@
 """Peak memory against allocations of known size."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,25 @@ def test_peak_is_what_was_allocated_at_once(mebibytes: int) -> None:
 
 
 def test_temporaries_count_and_what_is_freed_before_does_not() -> None:
-    def call() -> torch.Tensor:
-        for _ in range(3):
-            torch.ones(16 * MEBIBYTE // 4)  # one at a time
-        return torch.ones(1)
+    """In a process of its own, as in a worker: holes that other tests left in the heap would serve temporaries."""
+    script = """
+import torch
+from vidgauge.bench.memory import NotMeasurableError, peak_bytes
 
-    assert resident_peaks(call) == pytest.approx([16 * MEBIBYTE], abs=1.5 * MEBIBYTE)
+def call():
+    for _ in range(3):
+        torch.ones(4 * 2**20)  # 16 MiB, one at a time
+    return torch.ones(1)
+
+try:
+    print(*peak_bytes(call, "cpu", 2))
+except NotMeasurableError:
+    pass
+"""
+    said = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True).stdout
+    if not said.strip():
+        pytest.skip("this system does not tell a process its peak memory")
+    assert [int(peak) for peak in said.split()] == pytest.approx([16 * MEBIBYTE] * 2, abs=1.5 * MEBIBYTE)
 
 
 def test_inputs_do_not_count() -> None:
