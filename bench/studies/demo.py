@@ -39,6 +39,8 @@ STAND_INS = (
 
 def write_videos(folder: Path, clips: int = CLIPS) -> Iterator[Path]:
     """Write the real set, the stand-ins and ``captions.csv`` as lossless videos; yields each path as it is done."""
+    for stale in folder.glob("*/moving-shapes-*.mkv"):  # of an earlier tour, perhaps with other scenes
+        stale.unlink()
     for sample in MovingShapes(seed=_REAL_SEED, count=clips):
         yield _write(folder / "real" / f"{sample.id}.mkv", sample.frames_thwc, sample.fps)
     captions = []

@@ -12,13 +12,15 @@ from vidgauge.store import Store
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], float]:
     folder = tmp_path_factory.mktemp("demo")
+    (folder / "real").mkdir()
+    (folder / "real" / "moving-shapes-0-000000.mkv").write_bytes(b"left by an earlier tour")
     assert len(list(write_videos(folder, clips=12))) == count_videos(12) == 12 * (1 + len(STAND_INS))
     steps: list[tuple[str, int, int]] = []
     with Store(folder / "s.sqlite") as store:
         records = score_videos(folder, store, lambda *step: steps.append(step))
         assert list(store) == records
     assert steps[-1] == (STAND_INS[-1].name, 24, 24)
-    assert all(record.n == 12 and record.low is not None for record in records)
+    assert all((record.n, record.n_failed) == (12, 0) and record.low is not None for record in records)
     return {(record.subject.name, record.measure.name): record.value or 0.0 for record in records}
 
 
