@@ -61,16 +61,17 @@ class Extractor:
                 f"network {self.use.network!r} reads no captions; a protocol with captions needs one that does"
             )
         distinct = sorted(set(captions))
+        row_of = {caption: row for row, caption in enumerate(distinct)}
         with torch.inference_mode():
             embedded = self._network.embed_captions(distinct).to(torch.float32).numpy()
         note = self._network.unread(distinct)
-        return embedded[[distinct.index(caption) for caption in captions]], [note] if note else []
+        return embedded[[row_of[caption] for caption in captions]], [note] if note else []
 
 
 def extract(
     entries: Sequence[Entry],
     clip_rule: ClipRule,
-    uses: Sequence[NetworkUse],
+    extractors: Sequence[Extractor],
     *,
     captions: Mapping[str, str] | None = None,
     batch_size: int,
@@ -83,14 +84,14 @@ def extract(
     Args:
         entries: the files, in the order of the evidence.
         clip_rule: which clips to take from each.
-        uses: the networks.
+        extractors: the networks.
         captions: the caption of each file by its identifier, where there are any.
         batch_size: clips a network sees at once.
         workers: files decoded ahead.
         strict: fail at the first file that cannot be used, instead of counting it.
         advance: called after each file.
     """
-    lanes = [_Lane(Extractor(use), batch_size) for use in uses]
+    lanes = [_Lane(extractor, batch_size) for extractor in extractors]
     clips: list[Entry] = []
     failed: list[Failed] = []
     found = iterate_clips(entries, clip_rule, workers=workers, strict=strict)

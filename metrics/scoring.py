@@ -94,15 +94,19 @@ def score(
     subject = Subject(kind="videos", name=generated_set.name, config=config)
     environment, run = Environment.capture(), secrets.token_hex(8)
 
+    # Built, and their weights verified, once for all passes, and before the first file is decoded.
+    extractors = {use: Extractor(use) for uses, _ in passes.values() for use in uses}
     records: dict[str, Record] = {}
     for clip_rule, (uses, comparing) in passes.items():
-        of_real = run_pass(real_set.entries, clip_rule, comparing) if comparing else {}
-        of_generated = run_pass(generated_set.entries, clip_rule, uses, captions=caption_of)
+        of_real = run_pass(real_set.entries, clip_rule, [extractors[use] for use in comparing]) if comparing else {}
+        of_generated = run_pass(
+            generated_set.entries, clip_rule, [extractors[use] for use in uses], captions=caption_of
+        )
         for protocol in (protocol for protocol in chosen if protocol.clip == clip_rule):
             use = NetworkUse.of(protocol)
             sides = {"real": of_real[use]} if protocol.rule.compares else {}
             sides["generated"] = of_generated[use]
-            outcome = _measure(protocol, list(sides.values()))
+            outcome = _measure(protocol, list(sides.values()), extractors[use])
             records[protocol.name] = _record(subject, protocol, sides, outcome, environment=environment, run=run)
     return [records[protocol.name] for protocol in chosen]
 
@@ -137,13 +141,13 @@ def _passes(protocols: Sequence[Protocol]) -> dict[ClipRule, tuple[list[NetworkU
     return passes
 
 
-def _measure(protocol: Protocol, sets: list[Evidence]) -> dict[str, Any]:
+def _measure(protocol: Protocol, sets: list[Evidence], extractor: Extractor) -> dict[str, Any]:
     """The fields of a record that say what came out: a value and its interval, or a status and a reason."""
     rule = protocol.rule
     if rule.needs_captions:
         if sets[-1].captions is None:
             return {"status": "skipped", "reason": "it needs captions; give a file of them with --captions"}
-        sets = [*sets[:-1], _with_texts(sets[-1], NetworkUse.of(protocol))]
+        sets = [*sets[:-1], _with_texts(sets[-1], extractor)]
     fewest = min(len(evidence) for evidence in sets)
     if fewest < rule.fewest:
         reason = f"{rule.measure.name} needs at least {rule.fewest} clips in each set; a set has {fewest}"
@@ -170,11 +174,11 @@ def _measure(protocol: Protocol, sets: list[Evidence]) -> dict[str, Any]:
     }
 
 
-def _with_texts(evidence: Evidence, use: NetworkUse) -> Evidence:
+def _with_texts(evidence: Evidence, extractor: Extractor) -> Evidence:
     """The evidence with the embedding of each clip's caption beside that of its frames."""
     if not evidence.captions:
         return evidence
-    texts_nd, notes = Extractor(use).embed_captions(evidence.captions)
+    texts_nd, notes = extractor.embed_captions(evidence.captions)
     return replace(evidence, outputs=evidence.outputs | {"texts_nd": texts_nd}, notes=[*evidence.notes, *notes])
 
 
