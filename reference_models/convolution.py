@@ -1,7 +1,9 @@
 """What the convolutions over space and time have in common: their configuration."""
 
 from abc import abstractmethod
+from typing import Any
 
+from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.layer import Layer, check_counts, check_kernels
 
 Kernel = tuple[int, int, int]
@@ -40,3 +42,9 @@ class SpaceTimeConvolution(Layer):
     @abstractmethod
     def add_convolutions(self, spatial_kernel: int, temporal_kernel: int) -> None:
         """Make the modules that hold the weights."""
+
+    @classmethod
+    def example(cls, channels: int, grid: Grid) -> dict[str, Any]:
+        """As many channels out as in."""
+        del grid
+        return {"in_channels": channels, "out_channels": channels}

@@ -7,6 +7,8 @@ from vidgauge.record import Frozen
 
 Grid = tuple[int, int, int]
 """Extents along time, height and width."""
+Padding = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Zeros before and after along time, height and width."""
 
 
 class Cost(Frozen):
@@ -18,45 +20,94 @@ class Cost(Frozen):
     parameters: int
     """Learned numbers, biases included."""
     forward_flops: int
-    """Convolutions and matrix products. Taps on the padding count, as in published tables and in torch's counter."""
+    """Convolutions and matrix products as they are computed: taps on zero padding, tokens that fill up a window and
+    pairs that a mask takes out again all count, as in published tables and in torch's counter."""
     useful_forward_flops: int
-    """The same without the taps that fall on the padding."""
+    """The same without what padding and masks waste."""
     backward_flops: int
     """Gradients of the input and of the parameters. A convolution or a linear map costs one forward for each; the core
-    of attention five matrix products against two forward, since a fused kernel computes the scores again."""
+    of attention five matrix products against two forward in a fused kernel, which computes the scores again, and four
+    in an un-fused one."""
+    useful_backward_flops: int
+    """The same without what padding and masks waste."""
     elementwise_flops: int
     """Biases, activations and softmax (5 for each score), forward; in none of the figures above."""
     min_bytes: int
     """Forward traffic if every tensor is read or written once: input, parameters, tensors between operators, output."""
+    copy_bytes: int
+    """Forward traffic of the copies that carry no arithmetic (permutes, padding, gathers) on a contiguous input: each
+    written once and read once from its source. Not in ``min_bytes``."""
+    activation_bytes: int
+    """What autograd keeps from forward to backward, parameters left out: the input of each convolution and linear map,
+    Q, K and V, the logarithm of each softmax's sum (fused) or all its probabilities (un-fused)."""
 
     def __add__(self, after: Self) -> "Cost":
         ours, theirs = self.model_dump(), after.model_dump()
         return Cost(**{name: ours[name] + theirs[name] for name in ours})
 
 
-def convolution(batch: int, grid: Grid, channels: tuple[int, int], kernel: Grid, *, bias: bool, itemsize: int) -> Cost:
-    """A dense convolution with stride 1 and same (zero) padding.
+_NOTHING = dict.fromkeys(Cost.model_fields, 0)
+
+
+def same_padding(kernel: Grid) -> Padding:
+    """Zeros with which an odd kernel at stride 1 keeps the grid."""
+    time, height, width = ((size // 2, size // 2) for size in kernel)
+    return time, height, width
+
+
+def output_grid(grid: Grid, kernel: Grid, stride: Grid, padding: Padding) -> Grid:
+    """Extents of a convolution's output: floor((L + before + after - k) / stride) + 1 along each axis."""
+    time, height, width = (
+        (extent + sum(zeros) - size) // step + 1
+        for extent, size, step, zeros in zip(grid, kernel, stride, padding, strict=True)
+    )
+    return time, height, width
+
+
+def convolution(
+    batch: int,
+    grid: Grid,
+    channels: tuple[int, int],
+    kernel: Grid,
+    *,
+    bias: bool,
+    itemsize: int,
+    stride: Grid = (1, 1, 1),
+    padding: Padding | None = None,
+    groups: int = 1,
+) -> Cost:
+    """A convolution with zero padding.
 
     Args:
         batch: clips.
-        grid: T, H, W of input and output.
+        grid: T, H, W of the input.
         channels: in and out.
-        kernel: odd extents along T, H, W.
+        kernel: extents along T, H, W.
         bias: whether it adds one.
         itemsize: bytes of one number.
+        stride: steps along T, H, W.
+        padding: zeros before and after along each axis; half the (odd) kernel unless given.
+        groups: blocks of channels that do not mix.
     """
     into, out = channels
-    positions = batch * math.prod(grid)
-    weights = into * out * math.prod(kernel)
-    flops = 2 * positions * weights
-    taps = math.prod(_taps_inside(extent, size) for extent, size in zip(grid, kernel, strict=True))
+    padding = padding or same_padding(kernel)
+    extents = output_grid(grid, kernel, stride, padding)
+    positions = batch * math.prod(extents)
+    weights = into // groups * out * math.prod(kernel)
+    per_tap = 2 * batch * (into // groups) * out
+    taps = math.prod(map(_taps_inside, grid, extents, kernel, stride, (before for before, _ in padding)))
+    flops, useful = 2 * positions * weights, per_tap * taps
+    given = batch * into * math.prod(grid)
     return Cost(
         parameters=weights + out * bias,
         forward_flops=flops,
-        useful_forward_flops=2 * batch * taps * into * out,
+        useful_forward_flops=useful,
         backward_flops=2 * flops,
+        useful_backward_flops=2 * useful,
         elementwise_flops=positions * out * bias,
-        min_bytes=itemsize * (positions * (into + out) + weights + out * bias),
+        min_bytes=itemsize * (given + positions * out + weights + out * bias),
+        copy_bytes=0,
+        activation_bytes=itemsize * given,
     )
 
 
@@ -65,36 +116,57 @@ def linear(rows: int, channels: tuple[int, int], *, bias: bool, itemsize: int) -
     return convolution(1, (1, 1, rows), channels, (1, 1, 1), bias=bias, itemsize=itemsize)
 
 
-def attention_core(sequences: int, length: int, channels: int, heads: int, *, itemsize: int) -> Cost:
-    """Scores and weighted sum of full attention inside each sequence, fused: no score is written to memory.
+def attention_core(
+    *,
+    queries: int,
+    keys: int,
+    pairs: int,
+    useful_pairs: int,
+    channels: int,
+    heads: int,
+    itemsize: int,
+    fused: bool = True,
+) -> Cost:
+    """Scores and weighted sum of attention: QK^T and PV cost 4 * channels operations for each pair of tokens.
 
-    QK^T and PV visit ``length ** 2`` pairs a sequence and head: 4 * length ** 2 * channels operations.
+    Args:
+        queries: tokens that ask, over all sequences.
+        keys: tokens that are asked, over all sequences.
+        pairs: query and key tokens whose score is computed.
+        useful_pairs: those that no mask takes out again.
+        channels: width of Q, K and V over all heads.
+        heads: attention heads; each has its own scores.
+        itemsize: bytes of one number.
+        fused: whether scores stay on the chip. If not, scores and probabilities are each written and read once, and the
+            probabilities are kept for the backward pass.
     """
-    pairs = sequences * length**2
-    flops = 4 * pairs * channels
+    flops, useful = 4 * pairs * channels, 4 * useful_pairs * channels
+    scores = heads * pairs
     return Cost(
         parameters=0,
         forward_flops=flops,
-        useful_forward_flops=flops,
-        backward_flops=flops // 2 * 5,
-        elementwise_flops=5 * heads * pairs,
-        min_bytes=itemsize * 4 * sequences * length * channels,  # Q, K, V read, output written
+        useful_forward_flops=useful,
+        backward_flops=flops * 5 // 2 if fused else 2 * flops,
+        useful_backward_flops=useful * 5 // 2 if fused else 2 * useful,
+        elementwise_flops=5 * scores,
+        min_bytes=itemsize * (2 * (queries + keys) * channels + (0 if fused else 4 * scores)),
+        copy_bytes=0,
+        activation_bytes=itemsize * (queries + 2 * keys) * channels
+        + (heads * queries * max(4, itemsize) if fused else itemsize * scores),  # the sums are at least float32
     )
 
 
 def elementwise(numbers: int) -> Cost:
     """One operation on each number, in place: no traffic of its own."""
-    return Cost(
-        parameters=0,
-        forward_flops=0,
-        useful_forward_flops=0,
-        backward_flops=0,
-        elementwise_flops=numbers,
-        min_bytes=0,
-    )
+    return Cost(**_NOTHING | {"elementwise_flops": numbers})
 
 
-def _taps_inside(extent: int, size: int) -> int:
-    """Pairs of output and kernel tap that lie on the input, along one axis: k L - (k^2 - 1) / 4 where L >= k / 2."""
-    reach = size // 2
-    return sum(max(0, extent - abs(offset)) for offset in range(-reach, reach + 1))
+def copied(numbers: int, itemsize: int) -> Cost:
+    """A copy of so many numbers, each read and written once."""
+    return Cost(**_NOTHING | {"copy_bytes": 2 * numbers * itemsize})
+
+
+def _taps_inside(extent: int, outputs: int, size: int, step: int, before: int) -> int:
+    """Pairs of output and kernel tap that lie on the input, along one axis."""
+    starts = (step * output - before for output in range(outputs))
+    return sum(max(0, min(start + size, extent) - max(start, 0)) for start in starts)

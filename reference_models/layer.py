@@ -2,15 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.cost import Cost
+from vidgauge.reference_models.cost import Cost, Grid
 
 Takes = Literal["video_bcthw", "tokens_bthwc"]
+Execution = dict[str, str]
+"""Constructor arguments that choose how an operator is carried out, not what it gives."""
 
 
 class Layer(nn.Module, ABC):
@@ -40,11 +42,32 @@ class Layer(nn.Module, ABC):
             UsageError: where the layer does not take that shape.
         """
 
+    @classmethod
+    @abstractmethod
+    def example(cls, channels: int, grid: Grid) -> dict[str, Any]:
+        """Arguments of a usual layer of this kind for an input of that many channels and that (T, H, W).
+
+        Lists, contests and tests build a layer from them where nobody chose.
+        """
+
+    @classmethod
+    def executions(cls) -> Sequence[Execution]:
+        """Ways to carry the operator out: same parameters under the same names, same result up to rounding.
+
+        Each is a set of constructor arguments; the first is the default. Which of them run depends on the machine.
+        """
+        return [{}]
+
+    def more_inputs(self, shape: Sequence[int], generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        """What ``forward`` needs beside an input of this shape, drawn at random: the text of cross-attention."""
+        del shape, generator
+        return ()
+
     def itemsize(self) -> int:
         """Bytes of one number at the layer's precision."""
         return next(self.parameters()).element_size()
 
-    def split(self, shape: Sequence[int]) -> tuple[int, tuple[int, int, int]]:
+    def split(self, shape: Sequence[int]) -> tuple[int, Grid]:
         """Check an input's shape; returns the batch and the grid (T, H, W).
 
         Raises:
@@ -77,3 +100,17 @@ def check_kernels(**sizes: int) -> None:
     for name, size in sizes.items():
         if size % 2 == 0:
             raise UsageError(f"{name} is {size}; same padding needs an odd size such as {size - 1} or {size + 1}")
+
+
+def check_extents(name: str, extents: Sequence[int], axes: Sequence[str] = ("time", "height", "width")) -> list[int]:
+    """Refuse anything but one whole number above 0 for each axis (windows, tiles, strides)."""
+    if not isinstance(extents, Sequence) or isinstance(extents, str) or len(extents) != len(axes):
+        raise UsageError(f"{name} is {extents!r}; it must be {len(axes)} whole numbers: {', '.join(axes)}")
+    check_counts(**{f"{name}_{axis}": extent for axis, extent in zip(axes, extents, strict=True)})
+    return list(extents)
+
+
+def check_choice(name: str, choice: str, allowed: Sequence[str]) -> None:
+    """Refuse a word that is not among those allowed."""
+    if choice not in allowed:
+        raise UsageError(f"{name} is {choice!r}; choose one of {', '.join(allowed)}")

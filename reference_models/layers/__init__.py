@@ -1,7 +1,7 @@
 """The layer zoo: one file per operator, each registered under its name. torch is imported when the zoo is opened."""
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from vidgauge.errors import UsageError
 from vidgauge.registry import Registry
@@ -10,6 +10,26 @@ if TYPE_CHECKING:
     from vidgauge.reference_models.layer import Layer
 
 LAYERS: "Registry[type[Layer]]" = Registry("layer", "vidgauge.reference_models.layers")
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
+
+
+def signature(name: str, /) -> inspect.Signature:
+    """The arguments of a layer, those named by ``**options: Unpack[...]`` among them.
+
+    Raises:
+        UsageError: where there is no such layer, with near misses.
+    """
+    parameters = []
+    for parameter in inspect.signature(LAYERS[name]).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            (options,) = get_args(parameter.annotation)
+            kinds = get_type_hints(options).items()
+            parameters += [
+                parameter.replace(name=key, kind=_BY_NAME, default=..., annotation=kind) for key, kind in kinds
+            ]
+        else:
+            parameters.append(parameter)
+    return inspect.Signature(parameters)
 
 
 def check(name: str, /, **config: object) -> None:
@@ -18,12 +38,14 @@ def check(name: str, /, **config: object) -> None:
     Raises:
         UsageError: with near misses, or with the arguments the layer takes.
     """
-    signature = inspect.signature(LAYERS[name])
+    takes = signature(name)
     try:
-        signature.bind(**config)
+        takes.bind(**config)
     except TypeError as error:
         given = ", ".join(f"{key}={value!r}" for key, value in config.items()) or "nothing"
-        raise UsageError(f"layer {name!r} was given {given}: {error}; it takes {signature}") from None
+        raise UsageError(
+            f"layer {name!r} was given {given}: {error}; it takes {takes}".replace(" = Ellipsis", "")
+        ) from None
 
 
 def build(name: str, /, **config: object) -> "Layer":

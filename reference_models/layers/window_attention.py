@@ -1,62 +1,64 @@
-"""Window attention: full attention inside non-overlapping boxes of the token grid."""
+"""Space-time window attention: full attention inside boxes of the token grid that do not overlap."""
 
-import math
 from collections.abc import Sequence
-
-import torch
+from typing import Any, Unpack
 
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.attention import SelfAttention
-from vidgauge.reference_models.cost import Cost, Grid
-from vidgauge.reference_models.layer import Layer, check_counts
+from vidgauge.reference_models.attention import AttentionOptions
+from vidgauge.reference_models.box_attention import BoxAttention
+from vidgauge.reference_models.cost import Grid
+from vidgauge.reference_models.layer import check_extents
 from vidgauge.reference_models.layers import LAYERS
+from vidgauge.reference_models.pattern import Pattern, same_box
+from vidgauge.reference_models.positions import RelativeBias
 
 
 @LAYERS.register("window_attention")
-class WindowAttention(Layer):
-    """Attention inside (t, h, w) windows, as W.A.L.T. alternates them (Gupta et al., arXiv 2312.06662).
+class WindowAttention(BoxAttention):
+    """Attention inside (t, h, w) windows, as in W.A.L.T.'s space-time layers (Gupta et al., arXiv 2312.06662, section 3.2).
 
-    There is neither a relative position bias nor a shift. A window as large as the grid is joint attention.
+    A window as large as the grid is joint attention. For a batch of images in the place of frames, give ``forward`` the
+    identity as the frame mask.
 
     Args:
         channels: C of input and output.
         heads: attention heads, a divisor of C.
         window: extents along time, height and width; each must divide the grid's.
-        bias: whether the projections add one.
+        relative_bias: add a learned number to each score for the offset in the window, as W.A.L.T. does.
+        options: as of every attention; W.A.L.T. also has ``qk_norm``.
     """
 
-    takes = "tokens_bthwc"
-
-    def __init__(self, channels: int, heads: int, window: Sequence[int], *, bias: bool = True) -> None:
-        super().__init__()
-        if not isinstance(window, Sequence) or len(window) != 3:
-            raise UsageError(f"window is {window!r}; it must be three extents: time, height, width")
-        time, height, width = window
-        check_counts(window_time=time, window_height=height, window_width=width)
-        self.in_channels = channels
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        window: Sequence[int],
+        *,
+        relative_bias: bool = False,
+        **options: Unpack[AttentionOptions],
+    ) -> None:
+        super().__init__(channels, heads, **options)
+        time, height, width = check_extents("window", window)
         self.window: Grid = (time, height, width)
-        self.attention = SelfAttention(channels, heads, bias=bias)
+        if relative_bias:
+            self.positions = RelativeBias(heads, self.window)
 
-    def forward(self, tokens_bthwc: torch.Tensor) -> torch.Tensor:
-        """Attend: (B, T, H, W, C) in and out."""
-        batch, _ = self.split(tokens_bthwc.shape)
-        (t, h, w), (nt, nh, nw) = self.window, self._windows(tokens_bthwc.shape)
-        boxes = tokens_bthwc.reshape(batch, nt, t, nh, h, nw, w, -1).permute(0, 1, 3, 5, 2, 4, 6, 7)
-        mixed: torch.Tensor = self.attention(boxes.reshape(batch * nt * nh * nw, t * h * w, -1))
-        folded = mixed.reshape(batch, nt, nh, nw, t, h, w, -1).permute(0, 1, 4, 2, 5, 3, 6, 7)
-        return folded.reshape(tokens_bthwc.shape)
+    @classmethod
+    def example(cls, channels: int, grid: Grid) -> dict[str, Any]:
+        """All frames, half the height and width where they are even: four windows."""
+        time, *space = grid
+        window = [time, *(extent // 2 if extent % 2 == 0 else extent for extent in space)]
+        return super().example(channels, grid) | {"window": window}
 
-    def cost(self, shape: Sequence[int]) -> Cost:
-        """N / (t h w) sequences of t h w tokens a clip: the core costs 4 N t h w C."""
-        batch, _ = self.split(shape)
-        return self.attention.cost(batch * math.prod(self._windows(shape)), math.prod(self.window))
+    def pattern(self, grid: Grid) -> Pattern:
+        """Tokens of the same window see each other."""
+        time, height, width = map(same_box, grid, self.box(grid))
+        return Pattern(time, height, width)
 
-    def _windows(self, shape: Sequence[int]) -> Grid:
-        """Windows along each axis of the grid."""
-        _, grid = self.split(shape)
+    def box(self, grid: Grid) -> Grid:
+        """The window."""
         if any(extent % size for extent, size in zip(grid, self.window, strict=True)):
             raise UsageError(
                 f"window {self.window} does not divide the token grid {grid}; choose divisors of each extent"
             )
-        (t, h, w), (time, height, width) = self.window, grid
-        return time // t, height // h, width // w
+        return self.window

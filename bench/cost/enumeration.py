@@ -1,0 +1,181 @@
+"""Count multiply-accumulates by doing them: every one is carried out on ones, and the ones that come out are summed.
+
+No formula about shapes is involved. Each convolution, matrix product and attention that runs is run once more with ones
+for all numbers: then each product is 1, and the sum over all outputs is the number of products. On zero padding a
+product is 0, which tells useful ones from those that are computed in vain; so does a mask on attention scores.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+from torch.nn.attention.flex_attention import BlockMask, create_mask
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+
+_aten = torch.ops.aten
+_FLEX = torch.ops.higher_order.flex_attention
+
+
+@dataclass
+class Macs:
+    """Multiply-accumulates that ran."""
+
+    computed: int = 0
+    useful: int = 0
+    """Those neither on zero padding nor for a score that a mask takes out."""
+
+    def add(self, computed: float, useful: float) -> None:
+        """Count some more."""
+        self.computed += round(computed)
+        self.useful += round(useful)
+
+
+def enumerate_macs(call: Callable[[], object]) -> Macs:
+    """Run a call and count every multiply-accumulate in its convolutions, matrix products and attentions.
+
+    Elementwise work is not counted. Attention counts in its forward pass alone; convolutions and matrix products count
+    wherever they run. What is compiled runs as it is written, so that it can be seen. As slow as the call itself in
+    float64, several times over.
+    """
+    macs = Macs()
+    with torch.compiler.set_stance("force_eager"), _Operators(macs), _Attentions(macs):
+        call()
+    return macs
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
+    """Sees convolutions and matrix products."""
+
+    def __init__(self, macs: Macs) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.macs = macs
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here; torch would import its compiler to make sure of that."""
+        return False
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the operator gives
+        self._count(func, args)  # the mode is off inside its own handler, so what counting runs is not counted
+        return func(*args, **(kwargs or {}))
+
+    def _count(self, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if func is _aten.convolution.default:
+            self.macs.add(*_convolution(args[0], args[1], *args[3:]))
+        elif func is _aten.convolution_backward.default:  # the same products once more for each gradient asked for
+            computed, useful = _convolution(args[1], args[2], *args[4:10])
+            gradients = sum(args[10][:2])
+            self.macs.add(gradients * computed, gradients * useful)
+        elif func in (_aten.mm.default, _aten.bmm.default):
+            products = _sum_of_products(args[0], args[1])
+            self.macs.add(products, products)
+        elif func in (_aten.addmm.default, _aten.baddbmm.default):
+            products = _sum_of_products(args[1], args[2])
+            self.macs.add(products, products)
+
+
+class _Attentions(TorchFunctionMode):
+    """Sees attention before it is taken apart, and hides its parts from being counted again."""
+
+    def __init__(self, macs: Macs) -> None:
+        super().__init__()
+        self.macs = macs
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function gives
+        counters = {functional.scaled_dot_product_attention: _dense_attention, _FLEX: _block_attention}
+        if func not in counters:
+            return func(*args, **(kwargs or {}))
+        with _disable_current_modes():
+            self.macs.add(*counters[func](*args, **(kwargs or {})))
+            return func(*args, **(kwargs or {}))
+
+
+def _ones(like: torch.Tensor) -> torch.Tensor:
+    return torch.ones(like.shape, dtype=torch.float64)
+
+
+def _sum_of_products(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((_ones(a) @ _ones(b)).sum())
+
+
+def _convolution(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    transposed: bool,
+    output_padding: list[int],
+    groups: int,
+) -> tuple[float, float]:
+    """Products computed, with the padding filled up by ones too, and those on the input."""
+    if transposed:
+        raise NotImplementedError("transposed convolutions are not counted")
+    del output_padding
+    run = (functional.conv1d, functional.conv2d, functional.conv3d)[x.ndim - 3]
+    around = [zeros for zeros in reversed(padding) for _ in range(2)]
+    filled = functional.pad(_ones(x), around, value=1.0)
+    kernel = _ones(weight)
+    computed = run(filled, kernel, None, stride, 0, dilation, groups)
+    useful = run(_ones(x), kernel, None, stride, padding, dilation, groups)
+    return float(computed.sum()), float(useful.sum())
+
+
+def _dense_attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    **_options: object,
+) -> tuple[float, float]:
+    """Both products of attention over every pair, and over those that the mask leaves."""
+    scores = _ones(query) @ _ones(key).mT
+    left = torch.ones_like(scores)
+    if attn_mask is not None:
+        left = left * (attn_mask if attn_mask.dtype == torch.bool else attn_mask != float("-inf")).cpu()
+    return _both_products(scores, torch.ones_like(scores), value), _both_products(scores, left, value)
+
+
+def _block_attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    score_mod: object = None,
+    block_mask: tuple[Any, ...] | None = None,
+    *_options: object,
+) -> tuple[float, float]:
+    """The same with the blocks that are computed taken whole."""
+    del score_mod
+    scores = _ones(query) @ _ones(key).mT
+    batch, heads, queries, keys = scores.shape
+    assert block_mask is not None
+    # Block counts and indices come after the two lengths, block sizes and the predicate last; between lies what the
+    # backward pass needs, which differs between versions of torch.
+    count, index, full_count, full_index = block_mask[2:6]
+    rows, columns, sees = block_mask[-3:]
+    mask = BlockMask.from_kv_blocks(count, index, full_count, full_index, (rows, columns), sees, block_mask[:2])
+    left = create_mask(sees, batch, heads, queries, keys, device=str(query.device))
+    blocks = mask.to_dense().repeat_interleave(rows, -2).repeat_interleave(columns, -1)
+    computed = blocks[..., :queries, :keys].expand_as(scores)
+    return _both_products(scores, computed.cpu(), value), _both_products(scores, left.cpu(), value)
+
+
+def _both_products(scores: torch.Tensor, left: torch.Tensor, value: torch.Tensor) -> float:
+    """Products of Q K^T at the pairs that are left, and of their probabilities with V."""
+    kept = left.to(scores.dtype)
+    return float((scores * kept).sum() + (kept @ _ones(value)).sum())
