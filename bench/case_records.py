@@ -71,7 +71,7 @@ class CaseRecords:
             "device": self.job.device,
             "direction": self.job.direction,
             "threads": self.job.threads,
-            "layout": self.job.layout,
+            "layout": variant.layout,
             "backend": " + ".join(dict.fromkeys(probed.backends)) if probed else None,
             "layer": variant.layer,
             "layer_config": variant.config,

@@ -19,7 +19,6 @@ class Job(Frozen):
     """The input's, batch first."""
     dtype: str
     device: str
-    layout: str
     direction: Direction
     threads: int
     seed: int

@@ -7,40 +7,41 @@ from vidgauge.bench.timing.rounds import Action
 from vidgauge.reference_models.layer import Layer
 
 
-def action(layer: Layer, x: torch.Tensor, direction: Direction) -> Action:
+def action(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Direction) -> Action:
     """The pass as something to time; it returns when the device has finished."""
-    return forward(layer, x) if direction == "forward" else backward(layer, x)
+    return forward(layer, inputs) if direction == "forward" else backward(layer, inputs)
 
 
-def forward(layer: Layer, x: torch.Tensor) -> Action:
+def forward(layer: Layer, inputs: tuple[torch.Tensor, ...]) -> Action:
     """One call in inference mode."""
 
     def run() -> torch.Tensor:
         with torch.inference_mode():
-            out: torch.Tensor = layer(x)
-            _finish(x)
+            out: torch.Tensor = layer(*inputs)
+            _finish(out)
             return out
 
     return Action(run)
 
 
-def backward(layer: Layer, x: torch.Tensor) -> Action:
-    """Gradients of the output's sum for the input and all parameters; the graph is built anew before each, not timed.
+def backward(layer: Layer, inputs: tuple[torch.Tensor, ...]) -> Action:
+    """Gradients of the output's sum for all inputs and parameters; the graph is built anew before each, not timed.
 
     The gradient handed in is a full tensor of ones: that of ``sum()`` has stride 0, which kernels treat apart.
     """
-    leaves = [x.detach().requires_grad_(), *layer.parameters()]
+    given = [x.detach().requires_grad_() for x in inputs]
+    leaves = [*given, *layer.parameters()]
 
     def prepare() -> tuple[torch.Tensor, torch.Tensor]:
-        out: torch.Tensor = layer(leaves[0])
+        out: torch.Tensor = layer(*given)
         gradient = torch.ones_like(out)
-        _finish(x)
+        _finish(out)
         return out, gradient
 
     def run(prepared: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         out, gradient = prepared
         gradients = torch.autograd.grad(out, leaves, gradient)
-        _finish(x)
+        _finish(out)
         return gradients
 
     return Action(run, prepare)

@@ -49,7 +49,7 @@ def _title(record: Record) -> str:
     config = record.subject.config
     shape = "x".join(map(str, config["shape"]))
     threads = f"{config['threads']} thread" + "s" * (config["threads"] > 1)
-    where = f"{config['dtype']} on {config['device']}, {config['layout']}, {threads}"
+    where = f"{config['dtype']} on {config['device']}, {threads}"
     return f"{config['case']}, batch {config['batch']}, {config['direction']}: {shape} {where}"
 
 

@@ -23,6 +23,8 @@ class Variant(Frozen):
     """What tables call it; the layer's name unless given."""
     config: dict[str, Any] = Field(default_factory=dict)
     """The layer's arguments."""
+    layout: Literal["contiguous", "channels_last_3d"] = "contiguous"
+    """Memory format of the input and of the weights; the second is for convolutions alone."""
 
     @property
     def name(self) -> str:
@@ -45,8 +47,6 @@ class Case(Frozen):
     """The variant whose time the others are divided by, and which runs twice in every round."""
     dtype: Literal["float64", "float32", "bfloat16", "float16"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
-    layout: Literal["contiguous", "channels_last_3d"] = "contiguous"
-    """Memory format of the input and, for convolutions, of the weights."""
 
     @model_validator(mode="after")
     def _names_hold_together(self) -> Self:

@@ -20,6 +20,8 @@ from vidgauge.errors import UsageError
 from vidgauge.reference_models.layer import Layer
 from vidgauge.reference_models.layers import build
 
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""By the number of a kernel's dimensions; kernels along one axis have no such layout."""
 Send = Callable[[Message], None]
 Announce = Callable[[str, str, float], None]
 """Told the variant, what is done with it, and the fraction of the time budget that is spent."""
@@ -51,11 +53,11 @@ def run(job: Job, send: Send) -> None:
 
 def _prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
     step(variant.name, "build", 0.0)
-    layer, x = _build(variant, job)
+    layer, inputs = _build(variant, job)
     send(Built(variant=variant.name, cost=layer.cost(job.shape)))
     step(variant.name, "first call", 0.0)
-    send(Probed(variant=variant.name, backends=backends(lambda: _visible_call(layer, x, job.direction))))
-    return passes.action(layer, x, job.direction)
+    send(Probed(variant=variant.name, backends=backends(lambda: _visible_call(layer, inputs, job.direction))))
+    return passes.action(layer, inputs, job.direction)
 
 
 def _time(actions: dict[str, Action], job: Job, step: Announce) -> Timed:
@@ -82,27 +84,29 @@ def _weigh(name: str, action: Action, job: Job) -> Weighed:
     return Weighed(variant=name, peaks=peaks)
 
 
-def _build(variant: Variant, job: Job) -> tuple[Layer, torch.Tensor]:
-    """The layer and its input, from the job's seed: the same for every run of the job."""
+def _build(variant: Variant, job: Job) -> tuple[Layer, tuple[torch.Tensor, ...]]:
+    """The layer and all that it takes, from the job's seed: the same for every run of the job."""
     torch.manual_seed(job.seed)  # layers draw their weights from the global generator, which this process owns
     layer = build(variant.layer, **variant.config)
     dtype: torch.dtype = getattr(torch, job.dtype)
     layer = layer.to(device=job.device, dtype=dtype).eval()
-    x = torch.randn(job.shape, generator=torch.Generator().manual_seed(job.seed)).to(job.device, dtype)
-    if job.layout == "channels_last_3d":
+    generator = torch.Generator().manual_seed(job.seed)
+    x = torch.randn(job.shape, generator=generator).to(job.device, dtype)
+    more = [each.to(job.device, dtype) for each in layer.more_inputs(job.shape, generator)]
+    if variant.layout == "channels_last_3d":
         if layer.takes != "video_bcthw":
             raise UsageError(f"channels_last_3d is a layout of video_bcthw, but {variant.layer} takes {layer.takes}")
         x = x.to(memory_format=torch.channels_last_3d)
         for parameter in layer.parameters():
-            if parameter.ndim == 5:  # kernels of fewer dimensions have no such layout
-                parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)
-    return layer, x
+            if parameter.ndim in _CHANNELS_LAST:
+                parameter.data = parameter.data.to(memory_format=_CHANNELS_LAST[parameter.ndim])
+    return layer, (x, *more)
 
 
-def _visible_call(layer: Layer, x: torch.Tensor, direction: Direction) -> None:
+def _visible_call(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Direction) -> None:
     """One forward pass with gradients as in the timed one, yet outside inference mode, which hides convolutions."""
     with torch.set_grad_enabled(direction == "backward"):
-        layer(x.detach().requires_grad_(direction == "backward"))
+        layer(*(x.detach().requires_grad_(direction == "backward") for x in inputs))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -36,9 +36,8 @@ class Macs:
 def enumerate_macs(call: Callable[[], object]) -> Macs:
     """Run a call and count every multiply-accumulate in its convolutions, matrix products and attentions.
 
-    Elementwise work is not counted. Attention counts in its forward pass alone; convolutions and matrix products count
-    wherever they run. What is compiled runs as it is written, so that it can be seen. As slow as the call itself in
-    float64, several times over.
+    Elementwise work is not counted. Forward and backward passes are, of fused attention on a CPU as well. What is
+    compiled runs as it is written, so that it can be seen. As slow as the call itself in float64, several times over.
     """
     macs = Macs()
     with torch.compiler.set_stance("force_eager"), _Operators(macs), _Attentions(macs):
@@ -65,10 +64,12 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the operator gives
-        self._count(func, args)  # the mode is off inside its own handler, so what counting runs is not counted
+        self._count(
+            func, args, kwargs or {}
+        )  # the mode is off inside its own handler, so what counting runs is not counted
         return func(*args, **(kwargs or {}))
 
-    def _count(self, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def _count(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if func is _aten.convolution.default:
             self.macs.add(*_convolution(args[0], args[1], *args[3:]))
         elif func is _aten.convolution_backward.default:  # the same products once more for each gradient asked for
@@ -81,6 +82,8 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         elif func in (_aten.addmm.default, _aten.baddbmm.default):
             products = _sum_of_products(args[1], args[2])
             self.macs.add(products, products)
+        elif func is _aten._scaled_dot_product_flash_attention_for_cpu_backward.default:
+            self.macs.add(*_attention_backward(*args[:4], **kwargs))
 
 
 class _Attentions(TorchFunctionMode):
@@ -97,7 +100,10 @@ class _Attentions(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the function gives
-        counters = {functional.scaled_dot_product_attention: _dense_attention, _FLEX: _block_attention}
+        counters: dict[Callable[..., Any], Callable[..., tuple[float, float]]] = {
+            functional.scaled_dot_product_attention: _dense_attention,
+            _FLEX: _block_attention,
+        }
         if func not in counters:
             return func(*args, **(kwargs or {}))
         with _disable_current_modes():
@@ -145,10 +151,40 @@ def _dense_attention(
 ) -> tuple[float, float]:
     """Both products of attention over every pair, and over those that the mask leaves."""
     scores = _ones(query) @ _ones(key).mT
-    left = torch.ones_like(scores)
-    if attn_mask is not None:
-        left = left * (attn_mask if attn_mask.dtype == torch.bool else attn_mask != float("-inf")).cpu()
+    left = _left_by(attn_mask, scores)
     return _both_products(scores, torch.ones_like(scores), value), _both_products(scores, left, value)
+
+
+def _left_by(mask: torch.Tensor | None, scores: torch.Tensor) -> torch.Tensor:
+    """1 for each score that the mask leaves, else 0."""
+    if mask is None:
+        return torch.ones_like(scores)
+    left = mask if mask.dtype == torch.bool else mask != float("-inf")
+    return left.cpu().expand_as(scores).to(scores.dtype)
+
+
+def _attention_backward(
+    gradient: torch.Tensor,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    **_options: object,
+) -> tuple[float, float]:
+    """The five products of a fused backward pass, S again first (Dao et al., arXiv 2205.14135, algorithm 4)."""
+    scores, of_probabilities = _ones(query) @ _ones(key).mT, _ones(gradient) @ _ones(value).mT
+
+    def products(left: torch.Tensor) -> float:
+        sums = (
+            scores * left,
+            left.mT @ _ones(gradient),
+            of_probabilities * left,
+            left @ _ones(key),
+            left.mT @ _ones(query),
+        )
+        return sum(float(each.sum()) for each in sums)
+
+    return products(torch.ones_like(scores)), products(_left_by(attn_mask, scores))
 
 
 def _block_attention(

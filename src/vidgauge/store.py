@@ -100,12 +100,10 @@ class Store:
 
     def import_json(self, path: Path) -> int:
         """Append the records of a document that ``export_json`` wrote; returns how many."""
-        document = json.loads(path.read_text(encoding="utf-8"))
-        environments = {key: Environment.model_validate(value) for key, value in document["environments"].items()}
-        for body in document["records"]:
-            record = Record.model_validate(body)
+        records, environments = read_json(path)
+        for record in records:
             self.add(record, environments[record.environment])
-        return len(document["records"])
+        return len(records)
 
     def export_parquet(self, path: Path) -> None:
         """Write ``to_pandas`` as Parquet; needs the ``parquet`` extra."""
@@ -125,6 +123,20 @@ class Store:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def read_json(path: Path) -> tuple[list[Record], dict[str, Environment]]:
+    """The records of a document that ``export_json`` wrote, and their environments by fingerprint.
+
+    Raises:
+        VidgaugeError: where there is no such document.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        environments = {key: Environment.model_validate(value) for key, value in document["environments"].items()}
+        return [Record.model_validate(body) for body in document["records"]], environments
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VidgaugeError(f"{path} is not a document of records ({error})") from error
 
 
 def to_pandas(records: Iterable[Record]) -> "pd.DataFrame":

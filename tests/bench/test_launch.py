@@ -34,7 +34,6 @@ def outcome(
         shape=(1, 1, 1, 1, 1),
         dtype="float32",
         device="cpu",
-        layout="contiguous",
         direction="forward",
         threads=1,
         seed=0,

@@ -95,7 +95,6 @@ def test_without_its_baseline_there_is_no_ratio() -> None:
         shape=(2, 4, 2, 6, 6),
         dtype="float32",
         device="cpu",
-        layout="contiguous",
         direction="forward",
         threads=1,
         seed=0,

@@ -58,7 +58,6 @@ def messages(*variants: Variant, **fields: object) -> list[Message]:
             "shape": (1, 2, 3, 4, 4),
             "dtype": "float32",
             "device": "cpu",
-            "layout": "contiguous",
             "direction": "forward",
             "threads": 1,
             "seed": 0,
@@ -76,7 +75,8 @@ def messages(*variants: Variant, **fields: object) -> list[Message]:
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last_3d"])
 def test_every_variant_is_built_probed_and_timed(direction: str, layout: str) -> None:
-    sent = messages(CONV, SPATIAL, direction=direction, layout=layout)
+    variants = [variant.model_copy(update={"layout": layout}) for variant in (CONV, SPATIAL)]
+    sent = messages(*variants, direction=direction)
     assert [message.variant for message in sent if isinstance(message, Built)] == ["conv3d", "flat"]
     probed = [message for message in sent if isinstance(message, Probed)]
     assert all(len(message.backends) == 1 for message in probed)
@@ -90,9 +90,9 @@ def test_every_variant_is_built_probed_and_timed(direction: str, layout: str) ->
     assert {len(samples.seconds) for samples in timed.samples.values()} <= {5, 6}
 
 
-def test_kernels_without_the_last_layout_keep_theirs() -> None:
-    pseudo = Variant(layer="pseudo_conv3d", config={"in_channels": 2, "out_channels": 2})
-    assert messages(CONV, pseudo, layout="channels_last_3d")[-1] == Done()
+def test_kernels_of_one_frame_have_a_layout_of_their_own() -> None:
+    flat = Variant(layer="conv2d", config={"in_channels": 2, "out_channels": 2}, layout="channels_last_3d")
+    assert messages(CONV, flat)[-1] == Done()
 
 
 def test_each_sample_is_announced_under_the_variants_own_name() -> None:
@@ -120,8 +120,14 @@ def test_whatever_a_layer_raises_is_told_in_one_line() -> None:
 
 
 def test_a_layer_that_does_not_take_the_input_fails_alone() -> None:
-    tokens = Variant(layer="joint_attention", config={"channels": 4, "heads": 2})
-    failed = messages(CONV, tokens, layout="channels_last_3d")[-1]
+    tokens = Variant(layer="joint_attention", config={"channels": 4, "heads": 2}, layout="channels_last_3d")
+    failed = messages(CONV, tokens)[-1]
     assert isinstance(failed, Failed)
     assert (failed.variant, failed.status) == ("joint_attention", "failed")
     assert "channels_last_3d is a layout of video_bcthw" in failed.reason
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_a_layer_is_given_all_its_inputs(direction: str) -> None:
+    text = Variant(layer="cross_attention", config={"channels": 4, "heads": 2, "context_channels": 6})
+    assert messages(text, baseline="cross_attention", shape=(1, 2, 3, 3, 4), direction=direction)[-1] == Done()

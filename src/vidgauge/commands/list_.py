@@ -11,21 +11,40 @@ from vidgauge.registry import Registry
 
 # Each kind's registry, as module and attribute: a registry opens, and imports what it must, only when it is listed.
 REGISTRIES = {
+    "contests": ("vidgauge.bench.contests", "CONTESTS"),
     "datasets": ("vidgauge.datasets", "SOURCES"),
     "layers": ("vidgauge.reference_models.layers", "LAYERS"),
     "networks": ("vidgauge.metrics.networks", "NETWORKS"),
     "protocols": ("vidgauge.metrics.protocols", "PROTOCOLS"),
     "suites": ("vidgauge.bench.suites", "SUITES"),
 }
+_COLUMNS = {  # fields of a cost, and how many of them make one of what is printed
+    "parameters": ("parameters", 1, ",.0f"),
+    "forward_flops": ("forward MFLOP", 1e6, ",.2f"),
+    "useful_forward_flops": ("useful", 1e6, ",.2f"),
+    "backward_flops": ("backward MFLOP", 1e6, ",.2f"),
+    "min_bytes": ("least MiB moved", 2**20, ",.2f"),
+    "activation_bytes": ("MiB kept", 2**20, ",.2f"),
+}
 
 
 def list_(
     what: Annotated[str, typer.Argument(help=f"One of: {', '.join(REGISTRIES)}.")],
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects with a name.")] = False,
+    shape: Annotated[
+        str | None, typer.Option(help="B,C,T,H,W: for layers, show parameters, FLOPs and bytes on that input.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE, such as window=[2,8,8]: an argument of the layers; with --shape."),
+    ] = None,
 ) -> None:
-    """List layers, networks, protocols, data sets or suites."""
+    """List layers (with their costs), networks, protocols, data sets, suites or contests."""
     if what not in REGISTRIES:
         raise UsageError(f"there is no list of {what!r}; {near_misses(what, list(REGISTRIES))}")
+    if shape is not None or settings:
+        _list_costs(what, shape, settings or [], as_json=json)
+        return
     module, attribute = REGISTRIES[what]
     registry: Registry[Any] = getattr(import_module(module), attribute)
     rows = [{"name": name, "summary": _summary(registry[name])} for name in registry]
@@ -35,6 +54,56 @@ def list_(
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             typer.echo(f"{row['name']:<{width}}  {row['summary']}".rstrip())
+
+
+def _list_costs(what: str, shape: str | None, settings: list[str], *, as_json: bool) -> None:
+    if what != "layers" or shape is None:
+        raise UsageError("--shape and --set are for layers: vidgauge list layers --shape B,C,T,H,W [--set KEY=VALUE]")
+    from vidgauge.reference_models.catalogue import catalogue  # imports torch
+
+    entries = list(catalogue(_numbers(shape), dict(map(_setting, settings))))
+    if as_json:
+        flat = [
+            entry.model_dump(exclude={"cost"}) | (entry.cost.model_dump() if entry.cost else {}) for entry in entries
+        ]
+        typer.echo(json_format.dumps(flat, indent=1, ensure_ascii=False))
+        return
+    from rich.table import Table
+
+    from vidgauge.terminal import stdout_console
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("layer")
+    for heading, _, _ in _COLUMNS.values():
+        table.add_column(heading, justify="right")
+    table.add_column("arguments")
+    for entry in entries:
+        costs = entry.cost.model_dump() if entry.cost else {}
+        cells = [format(costs[key] / unit, form) if costs else "-" for key, (_, unit, form) in _COLUMNS.items()]
+        said = entry.reason or " ".join(f"{key}={_plain(value)}" for key, value in entry.config.items())
+        table.add_row(entry.name, *cells, said)
+    stdout_console().print(table, markup=False)
+
+
+def _numbers(shape: str) -> list[int]:
+    try:
+        return [int(number) for number in shape.replace("x", ",").split(",")]
+    except ValueError:
+        raise UsageError(f"shape is {shape!r}; give B,C,T,H,W such as 1,64,8,32,32") from None
+
+
+def _setting(text: str) -> tuple[str, object]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set got {text!r}; give KEY=VALUE such as window=[2,8,8]")
+    try:
+        return key, json_format.loads(value)
+    except ValueError:
+        return key, value  # a word, such as form=flex
+
+
+def _plain(value: object) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _summary(entry: object) -> str:

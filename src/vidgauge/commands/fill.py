@@ -1,0 +1,29 @@
+"""``vidgauge fill PAGES``: make the tables of Markdown pages from the records they name."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_STALE = 1
+
+
+def fill(
+    pages: Annotated[
+        list[Path], typer.Argument(help="Markdown pages with '<!-- table: LAYOUT from RECORDS.json -->'.")
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit with 1 if a table is out of date.")
+    ] = False,
+) -> None:
+    """Write the tables of pages anew from the records they name, such as docs/layers.md."""
+    from vidgauge.reports.documents import fill as filled
+
+    texts = {page: filled(page) for page in pages}  # all of them before any is written
+    stale = [page for page, text in texts.items() if page.read_text("utf-8") != text]
+    for page in stale:
+        typer.echo(f"{page}: {'out of date' if check else 'written'}")
+        if not check:
+            page.write_text(texts[page], "utf-8")
+    if check and stale:
+        raise typer.Exit(_STALE)
