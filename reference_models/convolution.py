@@ -1,50 +1,145 @@
-"""What the convolutions over space and time have in common: their configuration."""
+"""What the convolutions on video have in common: configuration, layouts, and those that are one kernel."""
 
-from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
-from vidgauge.reference_models.cost import Grid
-from vidgauge.reference_models.layer import Layer, check_counts, check_kernels
+import torch
+from torch import nn
 
-Kernel = tuple[int, int, int]
+from vidgauge.errors import UsageError
+from vidgauge.reference_models.cost import Cost, Grid, Padding, convolution, same_padding
+from vidgauge.reference_models.layer import Layer, check_counts, check_extents, check_kernels
+
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last_3d": torch.channels_last_3d}
+"""Memory formats of a video: channels before time, height and width, or after them. Each convolution gives the same
+numbers in both, and its output has the format of its input. Not every kernel of torch keeps to that: where one gives
+back a contiguous tensor (ATen's own conv3d on a CPU does), the layer copies it."""
 
 
-class SpaceTimeConvolution(Layer):
-    """A k_t x k x k neighbourhood of each position, in one way or another; stride 1, zero padding that keeps the shape.
+class Convolution(Layer):
+    """Zero padding of half the odd kernel on both sides of each axis, so that stride 1 keeps the grid.
 
     Args:
         in_channels: C of the input.
         out_channels: C of the output.
-        spatial_kernel: odd k along height and width.
-        temporal_kernel: odd k_t along time.
+        kernel: extents along time, height and width.
+        stride: steps along time, height and width; 1 where the kernel has no extent to mix along: a kernel on frames
+            leaves out no frames.
         bias: whether each convolution adds one.
+
+    Raises:
+        UsageError: where a number is not whole and above 0, a kernel is even, or a stride has no axis to work on.
     """
 
     takes = "video_bcthw"
+    over_time: ClassVar[bool] = True
+    """Whether the operator mixes frames."""
+    over_space: ClassVar[bool] = True
+    """Whether the operator mixes places."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        spatial_kernel: int = 3,
-        temporal_kernel: int = 3,
-        *,
-        bias: bool = True,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: Grid, *, stride: Sequence[int], bias: bool) -> None:
         super().__init__()
         check_counts(in_channels=in_channels, out_channels=out_channels)
-        check_kernels(spatial_kernel=spatial_kernel, temporal_kernel=temporal_kernel)
+        check_kernels(temporal_kernel=kernel[0], spatial_kernel=kernel[1])
+        time, height, width = check_extents("stride", stride)
+        if (time > 1 and not self.over_time) or (max(height, width) > 1 and not self.over_space):
+            alike = "time" if self.over_space else "height and width"
+            raise UsageError(
+                f"stride is {stride!r}, but {type(self).__name__} mixes nothing along {alike}: use 1 there"
+            )
         self.in_channels, self.out_channels, self.bias = in_channels, out_channels, bias
-        self.space_kernel: Kernel = (1, spatial_kernel, spatial_kernel)
-        self.time_kernel: Kernel = (temporal_kernel, 1, 1)
-        self.add_convolutions(spatial_kernel, temporal_kernel)
-
-    @abstractmethod
-    def add_convolutions(self, spatial_kernel: int, temporal_kernel: int) -> None:
-        """Make the modules that hold the weights."""
+        self.kernel, self.stride = kernel, (time, height, width)
 
     @classmethod
     def example(cls, channels: int, grid: Grid) -> dict[str, Any]:
         """As many channels out as in."""
         del grid
         return {"in_channels": channels, "out_channels": channels}
+
+    def to_layout(self, layout: str) -> Self:
+        """Put the kernels in one of ``LAYOUTS``; those of two dimensions in its counterpart for images."""
+        for parameter in self.parameters():
+            if layout == "channels_last_3d" and parameter.ndim > 1:
+                last = torch.channels_last if parameter.ndim == 4 else torch.channels_last_3d
+                parameter.data = parameter.data.contiguous(memory_format=last)
+            else:
+                parameter.data = parameter.data.contiguous()
+        return self
+
+
+class SingleConvolution(Convolution):
+    """One kernel, its weights in ``convolution``: (C_out, C_in / groups, k_t, k, k).
+
+    Args:
+        in_channels: C of the input.
+        out_channels: C of the output.
+        kernel: extents along time, height and width.
+        stride: steps along time, height and width.
+        groups: blocks of channels that do not mix; as many as channels make the kernel depthwise.
+        bias: whether to add one.
+
+    Raises:
+        UsageError: where the groups do not divide the channels, and as of every convolution.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: Grid, *, stride: Sequence[int], groups: int, bias: bool
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel, stride=stride, bias=bias)
+        check_counts(groups=groups)
+        if in_channels % groups or out_channels % groups:
+            raise UsageError(
+                f"{groups} groups do not divide {in_channels} channels in and {out_channels} out; "
+                "choose a divisor of both"
+            )
+        self.groups = groups
+        self.padding: Padding = self.zeros()
+        self.convolution = self.module()
+
+    def zeros(self) -> Padding:
+        """Zeros before and after along time, height and width."""
+        return same_padding(self.kernel)
+
+    def module(self) -> nn.Conv2d | nn.Conv3d:
+        """What holds the weights; it pads both sides alike, so zeros before alone are left to ``forward``."""
+        time, height, width = (after for _, after in self.padding)
+        return nn.Conv3d(
+            self.in_channels,
+            self.out_channels,
+            self.kernel,
+            stride=self.stride,
+            padding=(time, height, width),
+            groups=self.groups,
+            bias=self.bias,
+        )
+
+    def forward(self, video_bcthw: torch.Tensor) -> torch.Tensor:
+        """Convolve: (B, C_in, T, H, W) to (B, C_out, T', H', W'), T' = floor((T - 1) / stride) + 1 and so on."""
+        self.split(video_bcthw.shape)
+        return as_laid_out(self.convolution(video_bcthw), video_bcthw)
+
+    def cost(self, shape: Sequence[int]) -> Cost:
+        """2 k_t k^2 C_in C_out / groups operations for each position of the output."""
+        batch, grid = self.split(shape)
+        return convolution(
+            batch,
+            grid,
+            (self.in_channels, self.out_channels),
+            self.kernel,
+            bias=self.bias,
+            itemsize=self.itemsize(),
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.groups,
+        )
+
+
+def layout_of(video_bcthw: torch.Tensor) -> torch.memory_format:
+    """Channels last where they are, else contiguous. One channel fits both formats; its stride tells them apart."""
+    last = video_bcthw.stride(1) == 1 and video_bcthw.is_contiguous(memory_format=torch.channels_last_3d)
+    return torch.channels_last_3d if last else torch.contiguous_format
+
+
+def as_laid_out(out_bcthw: torch.Tensor, video_bcthw: torch.Tensor) -> torch.Tensor:
+    """The output in the layout of the input; a copy only where it is in another."""
+    return out_bcthw.contiguous(memory_format=layout_of(video_bcthw))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 from torch.nn import functional
 
-from vidgauge.reference_models.convolution import SpaceTimeConvolution
-from vidgauge.reference_models.cost import Cost, convolution, elementwise
+from vidgauge.reference_models.cost import Cost, elementwise
+from vidgauge.reference_models.factorised_convolution import FactorisedConvolution
+from vidgauge.reference_models.layer import check_counts
 from vidgauge.reference_models.layers import LAYERS
 
 
@@ -23,35 +23,50 @@ def matched_width(in_channels: int, out_channels: int, spatial_kernel: int, temp
 
 
 @LAYERS.register("conv2plus1d")
-class Conv2Plus1d(SpaceTimeConvolution):
-    """1 x k x k to M channels, ReLU, k_t x 1 x 1; stride 1, same padding (Tran et al., arXiv 1711.11248).
+class Conv2Plus1d(FactorisedConvolution):
+    """1 x k x k to M channels, ReLU, k_t x 1 x 1 (Tran et al., arXiv 1711.11248, section 3.5); M is ``matched_width``.
 
     The paper's network puts batch normalisation before the ReLU; it is left out, since in inference it folds into the
-    first kernel, and the zoo measures operators, not blocks.
+    first kernel, and the zoo measures operators, not blocks. The first half runs at all frames, so with a stride along
+    time the pair costs more than the 3-D kernel that it matches.
+
+    Args:
+        in_channels: C of the input.
+        out_channels: C of the output.
+        spatial_kernel: odd k along height and width.
+        temporal_kernel: odd k_t along time.
+        stride: steps along time (of the second half), height and width (of the first).
+        bias: whether each half adds one.
+        execution: ``conv3d`` or ``conv2d_conv1d``.
     """
 
-    def add_convolutions(self, spatial_kernel: int, temporal_kernel: int) -> None:
-        """Make the modules that hold the weights."""
-        self.middle_channels = max(
-            1, matched_width(self.in_channels, self.out_channels, spatial_kernel, temporal_kernel)
-        )
-        self.space = nn.Conv3d(
-            self.in_channels, self.middle_channels, self.space_kernel, padding="same", bias=self.bias
-        )
-        self.time = nn.Conv3d(self.middle_channels, self.out_channels, self.time_kernel, padding="same", bias=self.bias)
+    ways = ("conv3d", "conv2d_conv1d")
 
-    def forward(self, video_bcthw: torch.Tensor) -> torch.Tensor:
-        """Convolve: (B, C_in, T, H, W) to (B, C_out, T, H, W)."""
-        self.split(video_bcthw.shape)
-        out: torch.Tensor = self.time(functional.relu(self.space(video_bcthw)))
-        return out
-
-    def cost(self, shape: Sequence[int]) -> Cost:
-        """2 M (k^2 C_in + k_t C_out) operations a position."""
-        batch, (frames, height, width) = self.split(shape)
-        grid, middle, itemsize = (frames, height, width), self.middle_channels, self.itemsize()
-        return (
-            convolution(batch, grid, (self.in_channels, middle), self.space_kernel, bias=self.bias, itemsize=itemsize)
-            + elementwise(batch * middle * frames * height * width)
-            + convolution(batch, grid, (middle, self.out_channels), self.time_kernel, bias=self.bias, itemsize=itemsize)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        spatial_kernel: int = 3,
+        temporal_kernel: int = 3,
+        *,
+        stride: Sequence[int] = (1, 1, 1),
+        bias: bool = True,
+        execution: str = "conv3d",
+    ) -> None:
+        check_counts(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            spatial_kernel=spatial_kernel,
+            temporal_kernel=temporal_kernel,
         )
+        middle = max(1, matched_width(in_channels, out_channels, spatial_kernel, temporal_kernel))
+        kernel = (temporal_kernel, spatial_kernel, spatial_kernel)
+        super().__init__(in_channels, out_channels, middle, kernel, stride=stride, bias=bias, execution=execution)
+
+    def between(self, middle: torch.Tensor) -> torch.Tensor:
+        """ReLU. Autograd keeps its result alone, which is the second convolution's input."""
+        return functional.relu(middle)
+
+    def between_cost(self, numbers: int) -> Cost:
+        """One operation on each."""
+        return elementwise(numbers)

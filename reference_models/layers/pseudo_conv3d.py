@@ -5,41 +5,57 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from vidgauge.reference_models.convolution import SpaceTimeConvolution
-from vidgauge.reference_models.cost import Cost, convolution
+from vidgauge.reference_models.cost import Cost, elementwise
+from vidgauge.reference_models.factorised_convolution import FactorisedConvolution
 from vidgauge.reference_models.layers import LAYERS
 
 
 @LAYERS.register("pseudo_conv3d")
-class PseudoConv3d(SpaceTimeConvolution):
-    """Conv1D over time of Conv2D over space, nothing between (Singer et al., arXiv 2209.14792, section 3.2.1).
+class PseudoConv3d(FactorisedConvolution):
+    """Conv1D over time of Conv2D over space, nothing between: Singer et al., arXiv 2209.14792, section 3.2.1.
 
-    The temporal kernel starts as a Dirac delta, so that a new layer equals its 2-D convolution on every frame.
-    As in the paper, frames are folded into the batch for the first and pixels for the second convolution; the
-    transpositions between them are part of what is timed.
+    The temporal kernel keeps the channels (M = C_out) and starts as a Dirac delta, so that a new layer equals its 2-D
+    convolution on every frame. As in the paper, the default folds frames into the batch for the first and places for
+    the second convolution; the transpositions between them are part of what is timed.
+
+    Args:
+        in_channels: C of the input.
+        out_channels: C of the output.
+        spatial_kernel: odd k along height and width.
+        temporal_kernel: odd k_t along time.
+        stride: steps along time (of the second half), height and width (of the first).
+        bias: whether each half adds one.
+        execution: ``conv2d_conv1d`` or ``conv3d``.
     """
 
-    def add_convolutions(self, spatial_kernel: int, temporal_kernel: int) -> None:
-        """Make the modules that hold the weights."""
-        self.space = nn.Conv2d(self.in_channels, self.out_channels, spatial_kernel, padding="same", bias=self.bias)
-        self.time = nn.Conv1d(self.out_channels, self.out_channels, temporal_kernel, padding="same", bias=self.bias)
+    ways = ("conv2d_conv1d", "conv3d")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        spatial_kernel: int = 3,
+        temporal_kernel: int = 3,
+        *,
+        stride: Sequence[int] = (1, 1, 1),
+        bias: bool = True,
+        execution: str = "conv2d_conv1d",
+    ) -> None:
+        kernel = (temporal_kernel, spatial_kernel, spatial_kernel)
+        super().__init__(in_channels, out_channels, out_channels, kernel, stride=stride, bias=bias, execution=execution)
+        self.start_as_identity()
+
+    def start_as_identity(self) -> None:
+        """Put a Dirac delta and a bias of zero into the second half."""
         nn.init.dirac_(self.time.weight)
         if self.time.bias is not None:
             nn.init.zeros_(self.time.bias)
 
-    def forward(self, video_bcthw: torch.Tensor) -> torch.Tensor:
-        """Convolve: (B, C_in, T, H, W) to (B, C_out, T, H, W)."""
-        batch, (frames, height, width) = self.split(video_bcthw.shape)
-        images = self.space(video_bcthw.transpose(1, 2).flatten(0, 1))  # (B T, C_out, H, W)
-        pixels = (
-            images.reshape(batch, frames, -1, height, width).permute(0, 3, 4, 2, 1).flatten(0, 2)
-        )  # (B H W, C_out, T)
-        mixed: torch.Tensor = self.time(pixels)
-        return mixed.reshape(batch, height, width, -1, frames).permute(0, 3, 4, 1, 2)
+    def between(self, middle: torch.Tensor) -> torch.Tensor:
+        """Nothing."""
+        return middle
 
-    def cost(self, shape: Sequence[int]) -> Cost:
-        """2 C_out (k^2 C_in + k_t C_out) operations a position; the bytes leave out the transpositions."""
-        batch, grid = self.split(shape)
-        out, itemsize = self.out_channels, self.itemsize()
-        space = convolution(batch, grid, (self.in_channels, out), self.space_kernel, bias=self.bias, itemsize=itemsize)
-        return space + convolution(batch, grid, (out, out), self.time_kernel, bias=self.bias, itemsize=itemsize)
+    def between_cost(self, numbers: int) -> Cost:
+        """Nothing."""
+        del numbers
+        return elementwise(0)
