@@ -2,21 +2,23 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, TypedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, ClassVar, TypedDict, TypeVar
 
 import torch
 from torch import nn
 
 from vidgauge.errors import UsageError
-from vidgauge.reference_models import cost, flex, kernels
+from vidgauge.reference_models import attention_work, cost, flex, kernels
+from vidgauge.reference_models.attention_work import Work
 from vidgauge.reference_models.cost import Cost, Grid
 from vidgauge.reference_models.layer import Execution, Layer, check_choice, check_counts
 from vidgauge.reference_models.pattern import Pattern
-from vidgauge.reference_models.positions import Positions, places
+from vidgauge.reference_models.positions import Positions
 
 Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Query, key and value, each (B, heads, T, H, W, d)."""
+"""Query, key and value, each (B, T, H, W, heads, d)."""
+Kept = TypeVar("Kept")
 
 
 class AttentionOptions(TypedDict, total=False):
@@ -81,7 +83,7 @@ class Attention(Layer):
         self.query_norm = nn.LayerNorm(channels // heads, bias=False) if qk_norm else None
         self.key_norm = nn.LayerNorm(channels // heads, bias=False) if qk_norm else None
         self.positions: Positions | None = None
-        self._kept: tuple[object, Any] = (None, None)
+        self._kept: dict[str, tuple[Hashable, Any]] = {}
 
     @abstractmethod
     def pattern(self, grid: Grid) -> Pattern:
@@ -93,11 +95,11 @@ class Attention(Layer):
 
     @abstractmethod
     def attend_folded(self, heads: Heads, frame_mask: torch.Tensor | None) -> torch.Tensor:
-        """The form ``folded``: (B, heads, T, H, W, d) from query, key and value of that shape."""
+        """The form ``folded``: (B, T, H, W, C) from query, key and value."""
 
     @abstractmethod
-    def folded_pairs(self, grid: Grid) -> int:
-        """Scores that the form ``folded`` computes for a clip and head, masked ones included."""
+    def folded_work(self, batch: int, grid: Grid) -> Work:
+        """What the form ``folded`` does."""
 
     @classmethod
     def example(cls, channels: int, grid: Grid) -> dict[str, Any]:
@@ -119,86 +121,156 @@ class Attention(Layer):
             tokens_bthwc: float.
             frame_mask: (T, T) or (B, T, T) bool, True where a frame (first) may see another (second), on top of the
                 pattern. The identity keeps the images of a batch apart that lie where a clip has its frames.
+
+        Raises:
+            UsageError: where the operator does not take the shape, the mask does not fit, or the kernel does not run.
         """
-        _, grid = self.split(tokens_bthwc.shape)
-        pattern = self.pattern(grid)
+        batch, grid = self.split(tokens_bthwc.shape)
+        if frame_mask is not None:
+            _check_frame_mask(frame_mask, batch, grid[0])
         heads = self._heads(tokens_bthwc)
         if self.form == "folded":
             mixed = self.attend_folded(heads, frame_mask)
         elif self.form == "masked":
-            mixed = self._attend_masked(heads, pattern, frame_mask)
+            mixed = self._attend_masked(heads, grid, frame_mask)
         else:
-            mixed = self._attend_flex(heads, pattern, frame_mask)
-        joined: torch.Tensor = self.project_out(mixed.permute(0, 2, 3, 4, 1, 5).flatten(4))
+            mixed = self._attend_flex(heads, grid, frame_mask)
+        joined: torch.Tensor = self.project_out(mixed)
         return joined
 
     def cost(self, shape: Sequence[int]) -> Cost:
         """Projections, 8 N C^2 operations a clip, and core, 4 C for each pair of tokens that is computed."""
         batch, grid = self.split(shape)
-        tokens, width, itemsize = batch * math.prod(grid), self.in_channels, self.itemsize()
-        pattern = self.pattern(grid)
-        project_in = cost.linear(tokens, (width, 3 * width), bias=self.bias, itemsize=itemsize)
-        project_out = cost.linear(tokens, (width, width), bias=self.bias, itemsize=itemsize)
-        core = cost.attention_core(
-            queries=tokens,
-            keys=tokens,
-            pairs=batch * self.computed_pairs(grid),
-            useful_pairs=batch * pattern.pairs(),
-            channels=width,
-            heads=self.heads,
-            itemsize=itemsize,
-            fused=self.kernel != "math",
+        useful = batch * self.pattern(grid).pairs()
+        work = {"folded": self.folded_work, "masked": self._masked_work, "flex": self._flex_work}[self.form](
+            batch, grid
         )
-        return project_in + core + project_out
+        tokens, width, itemsize = batch * math.prod(grid), self.in_channels, self.itemsize()
+        fused, normed = self.kernel != "math", self.query_norm is not None
+        total = cost.linear(tokens, (width, 3 * width), bias=self.bias, itemsize=itemsize)
+        total += attention_work.core(
+            work, useful, (tokens, tokens, tokens), width, self.heads, itemsize, fused=fused, normed=normed
+        )
+        if normed:
+            total += attention_work.norms(2 * tokens, width, self.heads, itemsize)
+        if self.positions is not None:
+            total += self.positions.cost(work.queries, useful, itemsize) + cost.elementwise(self.heads * work.pairs)
+            if self.positions.per_query and not (work.rows and (work.held[0] or normed or self.heads == 1)):
+                rows = cost.copied(
+                    work.queries * width, itemsize
+                )  # queries in rows without gaps, and kept for backward
+                total += rows.model_copy(update={"activation_bytes": itemsize * work.queries * width})
+        return total + cost.linear(tokens, (width, width), bias=self.bias, itemsize=itemsize)
 
-    def computed_pairs(self, grid: Grid) -> int:
-        """Scores that the layer's form computes for a clip and head."""
-        if self.form == "folded":
-            return self.folded_pairs(grid)
-        if self.form == "masked":
-            return math.prod(grid) ** 2
-        pattern = self.pattern(grid)
-        return pattern.computed_pairs(pattern.best_tile(flex.BLOCK))
+    def keep(self, kind: str, key: Hashable, make: Callable[[], Kept]) -> Kept:
+        """What ``make`` gave the last time the key of that kind was the same: a layer sees one grid over and over."""
+        if kind not in self._kept or self._kept[kind][0] != key:
+            self._kept[kind] = key, make()
+        kept: Kept = self._kept[kind][1]
+        return kept
 
-    def keep(self, key: object, make: Any) -> Any:  # noqa: ANN401 - masks of several kinds
-        """What ``make`` gave the last time the key was the same: a layer sees one grid over and over."""
-        if self._kept[0] != key:
-            self._kept = key, make()
-        return self._kept[1]
+    def attend(self, heads: Heads, mask: torch.Tensor | None) -> torch.Tensor:
+        """Queries (S, L, heads, d), keys and values (S, M, heads, d) to (S, L, heads, d), by the layer's kernel."""
+        query, key, value = (x.transpose(1, 2) for x in heads)
+        return kernels.attend(query, key, value, mask, self.kernel).transpose(1, 2)
+
+    def heads_first(self, tokens: int) -> bool:
+        """Whether the kernel gives sequences of so many tokens head after head, so that they must be copied."""
+        return self.kernel == "math" and self.heads > 1 and tokens > 1
 
     def _heads(self, tokens_bthwc: torch.Tensor) -> Heads:
-        projected = self.project_in(tokens_bthwc).unflatten(-1, (3, self.heads, -1))
-        query, key, value = projected.permute(4, 0, 5, 1, 2, 3, 6)  # each (B, heads, T, H, W, d)
+        query, key, value = self.project_in(tokens_bthwc).unflatten(-1, (3, self.heads, -1)).unbind(-3)
         if self.query_norm is not None and self.key_norm is not None:
             query, key = self.query_norm(query), self.key_norm(key)
         return query, key, value
 
-    def _attend_masked(self, heads: Heads, pattern: Pattern, frame_mask: torch.Tensor | None) -> torch.Tensor:
-        query, key, value = (x.flatten(2, 4) for x in heads)
-        device, grid = query.device, pattern.grid
-        mask: torch.Tensor | None = self.keep((grid, device), lambda: _unless_all(pattern.mask(device)))
+    def _attend_masked(self, heads: Heads, grid: Grid, frame_mask: torch.Tensor | None) -> torch.Tensor:
+        query, key, value = (x.flatten(1, 3) for x in heads)
+        device = query.device
+        mask = self.keep("mask", (grid, device), lambda: _unless_all(self.pattern(grid).mask(device)))
         if frame_mask is not None:
-            among_tokens = frame_mask.repeat_interleave(grid[1] * grid[2], -1).repeat_interleave(grid[1] * grid[2], -2)
+            place = grid[1] * grid[2]
+            among_tokens = frame_mask.repeat_interleave(place, -1).repeat_interleave(place, -2)
             among_tokens = among_tokens.reshape(-1, 1, *among_tokens.shape[-2:])
             mask = among_tokens if mask is None else among_tokens & mask
         if self.positions is not None:
-            mask = self.positions.add_to(mask, query, places(grid, device))
-        return kernels.attend(query, key, value, mask, self.kernel).unflatten(2, grid)
+            mask = self.positions.add_to(mask, query, self.offsets(grid, device))
+        mixed = self.attend((query, key, value), mask)
+        return mixed.reshape(len(mixed), *grid, -1)
 
-    def _attend_flex(self, heads: Heads, pattern: Pattern, frame_mask: torch.Tensor | None) -> torch.Tensor:
-        order = flex.TileOrder(pattern.grid, pattern.best_tile(flex.BLOCK))
+    def offsets(self, grid: Grid, device: torch.device) -> torch.Tensor:
+        """The numbers of the offsets between the tokens of a grid or box, for the positions."""
+        assert self.positions is not None
+        positions = self.positions
+        return self.keep("offsets", (grid, device), lambda: positions.table_index(grid, device))
+
+    def _masked_work(self, batch: int, grid: Grid) -> Work:
+        tokens = math.prod(grid)
+        pattern = self.pattern(grid)
+        mask = 0 if pattern.pairs() == tokens**2 else tokens**2
+        added, between = self.added(1 if mask else 0, batch, tokens)
+        return Work(
+            queries=batch * tokens,
+            keys=batch * tokens,
+            pairs=batch * tokens**2,
+            copied=batch * tokens * self.heads_first(tokens),
+            mask=mask,
+            added=added,
+            between=between,
+        )
+
+    def added(self, masks: int, sequences: int, tokens: int) -> tuple[int, int]:
+        """Numbers of the float mask for sequences of so many tokens, and of all tensors on the way to it.
+
+        Args:
+            masks: different bool masks that are merged into it.
+            sequences: sequences that the kernel is given.
+            tokens: tokens of each.
+        """
+        if self.positions is None:
+            return 0, 0
+        scores = self.heads * tokens**2
+        picked = (sequences if self.positions.per_query else 1) * scores
+        merged = max(masks * scores, picked) if masks else 0
+        return merged or picked, picked + merged
+
+    def _attend_flex(self, heads: Heads, grid: Grid, frame_mask: torch.Tensor | None) -> torch.Tensor:
         device = heads[0].device
+        order = self.keep("order", grid, lambda: flex.tiles(self.pattern(grid)))
         if frame_mask is None:
-            mask = self.keep(order, lambda: flex.block_mask(pattern, order, None, device))
+            mask = self.keep("blocks", (grid, device), lambda: flex.block_mask(self.pattern(grid), order, None, device))
         else:
-            mask = flex.block_mask(pattern, order, frame_mask, device)
-        query, key, value = map(order.arrange, heads)
+            mask = flex.block_mask(self.pattern(grid), order, frame_mask, device)
+        query, key, value = (flex.arrange(x, order) for x in heads)
         score_mod = None
         if self.positions is not None:
-            score_mod = self.positions.score_mod(query, order.coordinates(device))
-        return order.restore(flex.attend(query, key, value, mask, score_mod))
+            at = self.keep("places", (grid, device), lambda: flex.coordinates(order, device))
+            score_mod = self.positions.score_mod(query, at)
+        return order.join(flex.attend(query, key, value, mask, score_mod))
+
+    def _flex_work(self, batch: int, grid: Grid) -> Work:
+        pattern = self.pattern(grid)
+        order = flex.tiles(pattern)
+        filled, copies = batch * order.tokens, order.copies_in(batch, whole=True)
+        copied_out = order.copied_out(batch, heads_first=False)
+        return Work(
+            queries=filled,
+            keys=filled,
+            pairs=batch * pattern.computed_pairs(order.size),
+            held=(filled, filled, filled) if copies else (0, 0, 0),
+            copied=3 * copies * filled + copied_out,
+            output_copied=copied_out > 0,
+        )
 
 
 def _unless_all(mask: torch.Tensor) -> torch.Tensor | None:
     """The mask, or None where it takes nothing out: kernels without a mask are faster and more."""
     return None if bool(mask.all()) else mask
+
+
+def _check_frame_mask(mask: torch.Tensor, batch: int, frames: int) -> None:
+    if mask.dtype != torch.bool or mask.shape not in {(frames, frames), (batch, frames, frames)}:
+        raise UsageError(
+            f"the frame mask is {mask.dtype} of shape {tuple(mask.shape)}; it must be torch.bool of shape "
+            f"({frames}, {frames}) or ({batch}, {frames}, {frames})"
+        )

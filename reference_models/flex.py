@@ -3,13 +3,13 @@
 import functools
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from vidgauge.errors import UsageError
+from vidgauge.reference_models.boxes import Boxes
 from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.pattern import Pattern, Relation
 
@@ -18,58 +18,40 @@ BLOCK = 128
 ScoreMod = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-@dataclass(frozen=True)
-class TileOrder:
-    """Tokens of a grid numbered tile by tile, the grid filled up to whole tiles; tokens of a block lie close together."""
-
-    grid: Grid
-    tile: Grid
-
-    @property
-    def tiles(self) -> Grid:
-        """Tiles along each axis."""
-        time, height, width = (-(-extent // size) for extent, size in zip(self.grid, self.tile, strict=True))
-        return time, height, width
-
-    def arrange(self, x_bhtywd: torch.Tensor) -> torch.Tensor:
-        """(B, h, T, H, W, d) to (B, h, N', d), tile after tile; zeros fill up the grid."""
-        (nt, nh, nw), (t, h, w) = self.tiles, self.tile
-        missing = [n * size - extent for n, size, extent in zip(self.tiles, self.tile, self.grid, strict=True)]
-        padded = functional.pad(x_bhtywd, (0, 0, 0, missing[2], 0, missing[1], 0, missing[0]))
-        boxes = padded.unflatten(4, (nw, w)).unflatten(3, (nh, h)).unflatten(2, (nt, t))
-        return boxes.permute(0, 1, 2, 4, 6, 3, 5, 7, 8).flatten(2, 7)
-
-    def restore(self, x_bhnd: torch.Tensor) -> torch.Tensor:
-        """(B, h, N', d) back to (B, h, T, H, W, d), without what filled up the grid."""
-        (nt, nh, nw), (t, h, w), (time, height, width) = self.tiles, self.tile, self.grid
-        boxes = x_bhnd.unflatten(2, (nt, nh, nw, t, h, w)).permute(0, 1, 2, 5, 3, 6, 4, 7, 8)
-        return boxes.flatten(6, 7).flatten(4, 5).flatten(2, 3)[:, :, :time, :height, :width]
-
-    def coordinates(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Place along time, height and width of each token in tile order, each (N',) int."""
-        extents = [n * size for n, size in zip(self.tiles, self.tile, strict=True)]
-        places = torch.meshgrid(*(torch.arange(extent, device=device) for extent in extents), indexing="ij")
-        order = TileOrder((extents[0], extents[1], extents[2]), self.tile)
-        time, height, width = (order.arrange(axis[None, None, ..., None]).flatten() for axis in places)
-        return time, height, width
+def tiles(pattern: Pattern) -> Boxes:
+    """The grid in tiles of ``BLOCK`` tokens, of the shape for which the fewest pairs are computed."""
+    return Boxes(pattern.grid, pattern.best_tile(BLOCK))
 
 
-def block_mask(pattern: Pattern, order: TileOrder, frames: torch.Tensor | None, device: torch.device) -> BlockMask:
+def arrange(x_bthwhd: torch.Tensor, order: Boxes) -> torch.Tensor:
+    """(B, T, H, W, heads, d) to (B, N', heads, d), tile after tile; zeros fill up the grid."""
+    return order.cut(x_bthwhd).flatten(1, 6)
+
+
+def coordinates(order: Boxes, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Place along time, height and width of each token in tile order, each (N',) int."""
+    full = Boxes(order.filled, order.size)
+    axes = torch.meshgrid(*(torch.arange(extent, device=device) for extent in full.grid), indexing="ij")
+    time, height, width = (full.cut(axis[None]).flatten() for axis in axes)
+    return time, height, width
+
+
+def block_mask(pattern: Pattern, order: Boxes, frames: torch.Tensor | None, device: torch.device) -> BlockMask:
     """The pattern, and which frames may see which, as FlexAttention takes them; no N x N matrix is made.
 
     Args:
         pattern: what sees what.
-        order: how the tokens are numbered.
+        order: how the tokens are numbered, tile by tile.
         frames: (T, T) or (B, T, T) bool on top of the pattern, or None.
         device: where it is used.
     """
     time = pattern.time.to(device)[None] if frames is None else pattern.time.to(device) & _batched(frames)
-    some, every = _of_blocks(pattern, time, order.tile)
+    some, every = _of_blocks(pattern, time, order.size)
     time, height, width = (
-        _filled_up(axis.to(device), n * size)
-        for axis, n, size in zip((time, pattern.height, pattern.width), order.tiles, order.tile, strict=True)
+        _filled_up(axis.to(device), extent)
+        for axis, extent in zip((time, pattern.height, pattern.width), order.filled, strict=True)
     )
-    t, y, x = order.coordinates(device)
+    t, y, x = coordinates(order, device)
     several = len(time) > 1
 
     def sees(batch: torch.Tensor, _head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
@@ -84,23 +66,30 @@ def block_mask(pattern: Pattern, order: TileOrder, frames: torch.Tensor | None, 
 
 
 def attend(
-    query_bhnd: torch.Tensor,
-    key_bhnd: torch.Tensor,
-    value_bhnd: torch.Tensor,
+    query_bnhd: torch.Tensor,
+    key_bnhd: torch.Tensor,
+    value_bnhd: torch.Tensor,
     mask: BlockMask,
     score_mod: ScoreMod | None,
 ) -> torch.Tensor:
     """Attention on tokens in tile order, in one compiled kernel that skips the blocks in which nothing is seen.
 
+    Returns:
+        (B, N', heads, d), as the inputs.
+
     Raises:
         UsageError: on a CPU with gradients, for which torch has no kernel.
     """
-    if query_bhnd.device.type == "cpu" and torch.is_grad_enabled() and query_bhnd.requires_grad:
+    if query_bnhd.device.type == "cpu" and torch.is_grad_enabled() and query_bnhd.requires_grad:
         raise UsageError("form 'flex' has no gradients on a CPU; use torch.no_grad(), a GPU or another form")
-    with warnings.catch_warnings():  # torch's own caller of a deprecated function, and its advice to compile
-        warnings.simplefilter("ignore")
-        out: torch.Tensor = _compiled()(query_bhnd, key_bhnd, value_bhnd, score_mod=score_mod, block_mask=mask)
-    return out
+    query, key, value = (x.transpose(1, 2) for x in (query_bnhd, key_bnhd, value_bnhd))
+    with warnings.catch_warnings(), torch._dynamo.config.patch(_NO_LIMIT):
+        warnings.simplefilter("ignore")  # torch's own caller of a deprecated function, and its advice to compile
+        return _compiled()(query, key, value, score_mod=score_mod, block_mask=mask).transpose(1, 2)
+
+
+_NO_LIMIT = {"recompile_limit": 2**20, "accumulated_recompile_limit": 2**20}
+"""Every grid has a kernel of its own. At torch's limit of 8, ``fullgraph`` would raise in place of the ninth."""
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 """Scaled dot-product attention by a kernel of one's choice."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch.nn import functional
@@ -37,33 +39,51 @@ def attend(
     if kernel == "auto":
         return functional.scaled_dot_product_attention(query_shld, key_shmd, value_shmd, attn_mask=mask)
     try:
-        with sdpa_kernel(_BACKENDS[kernel]):
+        with _forced(kernel):
             return functional.scaled_dot_product_attention(query_shld, key_shmd, value_shmd, attn_mask=mask)
     except RuntimeError as error:
         if "backend" not in str(error) and "kernel" not in str(error):
             raise  # out of memory, say
+        learned = mask is not None and mask.requires_grad
+        kind = "without a mask" if mask is None else "with a learned mask" if learned else "with a mask"
+        device, dtype = query_shld.device, query_shld.dtype
+        there = kernels_on(device, dtype, channels=query_shld.shape[-1], masked=mask is not None, learned=learned)
         raise UsageError(
-            f"kernel {kernel!r} does not run on {query_shld.device.type} in {query_shld.dtype} "
-            f"{'with' if mask is not None else 'without'} a mask; choose one of "
-            f"{', '.join(kernels_on(query_shld.device, query_shld.dtype, masked=mask is not None))}"
+            f"kernel {kernel!r} does not run on {device.type} in {dtype} {kind}; choose one of {', '.join(there)}"
         ) from error
 
 
-def kernels_on(device: torch.device | str, dtype: torch.dtype, *, masked: bool = False) -> list[str]:
-    """The kernels that run on a device at a precision, found by trying each on a small input (d = 64)."""
-    query = torch.zeros(1, 1, 16, 64, device=device, dtype=dtype)
+def kernels_on(
+    device: torch.device | str, dtype: torch.dtype, *, channels: int = 64, masked: bool = False, learned: bool = False
+) -> list[str]:
+    """The kernels that run on a device at a precision, found by trying each on a small input.
+
+    Args:
+        device: where.
+        dtype: of queries, keys and values.
+        channels: of a head.
+        masked: whether with a bool mask.
+        learned: whether with a mask that needs a gradient, as relative positions do.
+    """
+    query = torch.zeros(1, 1, 16, channels, device=device, dtype=dtype)
     mask = torch.ones(16, 16, device=device, dtype=torch.bool) if masked else None
+    if learned:
+        mask = torch.zeros(1, 1, 16, 16, device=device, dtype=dtype, requires_grad=True)
 
-    def runs(backend: SDPBackend) -> bool:
-        return _runs(lambda: functional.scaled_dot_product_attention(query, query, query, attn_mask=mask), backend)
+    def runs(kernel: str) -> bool:
+        try:
+            with torch.enable_grad(), _forced(kernel):
+                functional.scaled_dot_product_attention(query, query, query, attn_mask=mask)
+        except RuntimeError:
+            return False
+        return True
 
-    return ["auto", *(name for name, backend in _BACKENDS.items() if runs(backend))]
+    return ["auto", *filter(runs, _BACKENDS)]
 
 
-def _runs(call: Callable[[], object], backend: SDPBackend) -> bool:
-    try:
-        with sdpa_kernel(backend):
-            call()
-    except RuntimeError:
-        return False
-    return True
+@contextmanager
+def _forced(kernel: str) -> Iterator[None]:
+    """That kernel or none; torch's warnings why it is none are left out, as the error says what there is instead."""
+    with sdpa_kernel(_BACKENDS[kernel]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -27,9 +27,9 @@ def itself(extent: int) -> Relation:
     return torch.eye(extent, dtype=torch.bool)
 
 
-def same_box(extent: int, size: int) -> Relation:
-    """Places see those in the same run of ``size``; the last run may be shorter."""
-    box = torch.arange(extent) // size
+def same_box(extent: int, size: int, shift: int = 0) -> Relation:
+    """Places see those in the same run of ``size``. With a shift, the first has that many; the last may be short."""
+    box = (torch.arange(extent) + size - shift) // size
     return box[:, None] == box
 
 
@@ -38,12 +38,30 @@ def up_to_now(extent: int) -> Relation:
     return everything(extent).tril()
 
 
+def within(extent: int, distance: int) -> Relation:
+    """Each place sees those at most so far away, fewer at the ends: a frame mask for temporal attention."""
+    places = torch.arange(extent)
+    return (places[:, None] - places).abs() <= distance
+
+
+def clip_and_images(frames: int, images: int) -> Relation:
+    """The first places see each other, each of the last sees itself alone.
+
+    The frame mask with which a video and the images appended to it are trained together (Ho et al., arXiv 2204.03458,
+    section 3).
+    """
+    together = itself(frames + images)
+    together[:frames, :frames] = True
+    return together
+
+
 def around(extent: int, size: int) -> Relation:
-    """Each place sees the ``size`` nearest, itself in the middle; at the ends the run moves inwards, so all see ``size``.
+    """Each place sees the ``size`` nearest, itself in the middle; at the ends the run moves inwards.
 
     An even run reaches one place further back. Hassani et al., Neighborhood Attention Transformer (arXiv 2204.07143),
     section 3.1.
     """
+    assert 1 <= size <= extent
     places = torch.arange(extent)
     start = (places - size // 2).clamp(0, extent - size)[:, None]
     return (places >= start) & (places < start + size)
@@ -105,5 +123,5 @@ def _of_runs(relation: Relation, size: int) -> tuple[Relation, Relation]:
     runs = -(-extent // size)
     padded = torch.zeros(runs * size, runs * size, dtype=torch.bool)
     padded[:extent, :extent] = relation
-    blocks = padded.unflatten(1, (runs, size)).unflatten(0, (runs, size)).transpose(1, 2).flatten(2)
+    blocks = padded.view(runs, size, runs, size).transpose(1, 2).flatten(2)
     return blocks.any(2), blocks.all(2)

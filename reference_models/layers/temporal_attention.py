@@ -30,7 +30,7 @@ class TemporalAttention(BoxAttention):
         self.relative_keys: RelativeKeys | None = None
         if max_frames is not None:
             check_counts(max_frames=max_frames)
-            self.relative_keys = RelativeKeys(channels // heads, max_frames)
+            self.relative_keys = RelativeKeys(heads, channels // heads, max_frames)
             self.positions = self.relative_keys
 
     def pattern(self, grid: Grid) -> Pattern:

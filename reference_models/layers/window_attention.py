@@ -15,7 +15,7 @@ from vidgauge.reference_models.positions import RelativeBias
 
 @LAYERS.register("window_attention")
 class WindowAttention(BoxAttention):
-    """Attention inside (t, h, w) windows, as in W.A.L.T.'s space-time layers (Gupta et al., arXiv 2312.06662, section 3.2).
+    """Attention inside (t, h, w) windows, W.A.L.T.'s space-time layers (Gupta et al., arXiv 2312.06662, section 3.2).
 
     A window as large as the grid is joint attention. For a batch of images in the place of frames, give ``forward`` the
     identity as the frame mask.
