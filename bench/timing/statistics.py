@@ -1,17 +1,39 @@
-"""Medians and paired ratios with bootstrap intervals, and what may be claimed from them."""
+"""Medians and paired ratios with their intervals, and what may be claimed from them.
 
+A ratio's interval lies between two of the sorted ratios of the rounds, chosen by the binomial distribution: the sign
+test turned round (Hollander, Wolfe and Chicken 2014, section 3.6). Identical functions run in a random order give a
+ratio above 1 as often as below, independently in every round and whatever load, drift or jumps the machine adds: the
+order alone decides which of them meets what. So identical code is told apart no more often than stated, exactly, and
+without a word on how noise is distributed.
+
+Three intervals were tried, all with the looks and levels of ``schedule``, on runs of 66 to 300 rounds in which the
+noise was simulated (normal, heavy-tailed, interruptions, drift, two speeds, a period) or recorded on two cores, free
+and loaded. False verdicts on identical code: 0.2 % of 11,200 runs with this interval, 0.9 % in the worst noise; 0.4 %
+of 5,600 with the signed-rank interval (Hodges-Lehmann), 1.0 % at worst; 1.3 % of 1,600 with the percentile bootstrap of
+the median, 2.5 % at worst, as it is too narrow with few rounds. Signed ranks find more where noise is mild (of 3 %
+slow-downs in normal noise of 8 %: 96 % against 76 %), but far less where other processes interrupt (calls of 30 ms by
+the wall clock on loaded cores: 24 % against 80 %), which is where help is needed; they also take noise for symmetric.
+"""
+
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
+from scipy.special import bdtr
 
+from vidgauge.bench.timing import schedule
 from vidgauge.errors import UsageError
 
 LEVEL = 0.95
+"""Of the interval of a latency."""
 RESAMPLES = 4000
 FEWEST = 5
-"""Below this many rounds even the extremes do not bracket the median at the 95 % level: no interval, no verdict."""
+"""Rounds below which a latency has no interval."""
+FEWEST_PAIRED = 9
+"""Rounds below which a ratio has no interval, so no verdict: the extremes of eight miss the median in 0.8 % of runs."""
 THRESHOLD = 0.01
 """Differences of 1 % and less are of no practical importance."""
 
@@ -27,7 +49,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its interval, which is empty with fewer than five rounds."""
+    """A value and its interval, which is empty with too few rounds."""
 
     value: float
     low: float | None
@@ -36,35 +58,61 @@ class Estimate:
     """Rounds it rests on."""
     level: float = LEVEL
     """Confidence level of the interval."""
+    no_interval: str = ""
+    """Why there is no interval, if there is none."""
 
 
 def median(seconds: Sequence[float], seed: int) -> Estimate:
     """The median with its percentile bootstrap interval (Efron and Tibshirani 1993, section 13.3).
 
+    Rounds of one run share the machine's state, so the interval speaks for that run, not for another day.
+
     Args:
         seconds: one positive time for each round.
         seed: of the resampling.
-    """
-    return _median(np.asarray(seconds, dtype=np.float64), seed)
-
-
-def paired_ratio(seconds_a: Sequence[float], seconds_b: Sequence[float], seed: int) -> Estimate:
-    """The median over rounds of time a over time b, with its bootstrap interval; below 1, a is faster.
-
-    The median is taken of logarithms, and the same rounds are drawn whichever way round the pair is given: the ratio of
-    b to a is exactly the reciprocal, and the two can never contradict each other.
 
     Raises:
-        UsageError: where the rounds do not pair, or a time is not positive.
+        UsageError: where there are no times.
+    """
+    values = np.asarray(seconds, dtype=np.float64)
+    if values.size == 0:
+        raise UsageError("there are no times to summarise; run at least one round")
+    value = float(np.median(values))
+    if values.size < FEWEST:
+        return Estimate(value, None, None, values.size, no_interval=f"fewer than {FEWEST} rounds")
+    draws = np.random.default_rng(seed).integers(values.size, size=(RESAMPLES, values.size))
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(np.median(values[draws], axis=1), [tail, 1 - tail])
+    return Estimate(value, float(low), float(high), values.size)
+
+
+def paired_ratio(seconds_a: Sequence[float], seconds_b: Sequence[float]) -> Estimate:
+    """The median over rounds of time a over time b, with its interval; below 1, a is faster.
+
+    The median is taken of logarithms, so the ratio of b to a is the reciprocal, interval included, and the two can
+    never contradict each other. The level holds for runs that were stopped by ``schedule.LOOKS`` as for any other.
+
+    Raises:
+        UsageError: where the rounds do not pair, there are none, or a time is not positive.
     """
     a, b = np.asarray(seconds_a, dtype=np.float64), np.asarray(seconds_b, dtype=np.float64)
-    if a.shape != b.shape:
+    if a.shape != b.shape or a.size == 0:
         raise UsageError(f"{a.size} and {b.size} times do not pair; a ratio needs both variants in every round")
     if not (np.all(a > 0) and np.all(b > 0)):
         raise UsageError("a time is zero or negative, so it has no ratio; make the samples longer")
-    logs = _median(np.log(a / b), seed)
-    low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
-    return Estimate(float(np.exp(logs.value)), low, high, logs.n)
+    logs = np.sort(np.log(a) - np.log(b))
+    value, level = math.exp(np.median(logs)), schedule.LEVEL
+    cut = outside(logs.size, schedule.error_at(logs.size))
+    if cut == 0:
+        return Estimate(value, None, None, logs.size, level, f"fewer than {FEWEST_PAIRED} rounds")
+    return Estimate(value, math.exp(logs[cut - 1]), math.exp(logs[-cut]), logs.size, level)
+
+
+@cache
+def outside(n: int, error: float) -> int:
+    """Which of n sorted values, from either end, bounds the median with no more than this error; 0 if none does."""
+    at_most = bdtr(np.arange(n), n, 0.5)  # chance that up to k of n values lie below their median
+    return int(np.searchsorted(at_most, error / 2, side="right"))
 
 
 def verdict(ratio: Estimate, threshold: float = THRESHOLD) -> Verdict:
@@ -83,15 +131,3 @@ def verdict(ratio: Estimate, threshold: float = THRESHOLD) -> Verdict:
     if least <= ratio.low and ratio.high <= most:
         return Verdict.EQUAL
     return Verdict.UNDECIDED
-
-
-def _median(values: np.ndarray, seed: int) -> Estimate:
-    if values.size == 0:
-        raise UsageError("there are no times to summarise; run at least one round")
-    value = float(np.median(values))
-    if values.size < FEWEST:
-        return Estimate(value, None, None, values.size)
-    draws = np.random.default_rng(seed).integers(values.size, size=(RESAMPLES, values.size))
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(np.median(values[draws], axis=1), [tail, 1 - tail])
-    return Estimate(value, float(low), float(high), values.size)

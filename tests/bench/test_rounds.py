@@ -1,5 +1,6 @@
 """Interleaved rounds under a clock that the test moves."""
 
+import dataclasses
 import gc
 from collections import Counter
 from collections.abc import Callable
@@ -8,7 +9,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from vidgauge.bench.timing.rounds import Action, TimingRule, interleave
+from vidgauge.bench.timing import rounds as module
+from vidgauge.bench.timing.clocks import find_clock
+from vidgauge.bench.timing.rounds import Action, Samples, TimingRule, interleave, run_rounds
+from vidgauge.bench.timing.stopping import Stop
+from vidgauge.errors import UsageError
 
 
 class Clock:
@@ -133,6 +138,113 @@ def test_garbage_collection_pauses_only_meanwhile() -> None:
     interleave({"a": Action(run)}, rule(), 1.0, np.random.default_rng(0), clock=clock)
     assert gc.isenabled()
     assert not any(seen)
+
+
+def steady(clock: Clock, **seconds: float) -> dict[str, Action]:
+    return {name: Action(clock.taking(one)) for name, one in seconds.items()}
+
+
+def test_rounds_end_once_the_wanted_verdicts_are_known() -> None:
+    clock = Clock()
+    actions = steady(clock, base=1.0, same=1.0, slow=1.2)
+    pairs = [("same", "base"), ("slow", "base")]
+    done = run_rounds(actions, TimingRule(), 1e6, np.random.default_rng(0), pairs=pairs, clock=clock)
+    assert done.stopped is Stop.DECIDED
+    assert len(done.samples["base"].seconds) == 13  # the first look
+    assert done.seconds == pytest.approx(13 * 3.2)
+    unasked = run_rounds(actions, TimingRule(max_rounds=30), 1e6, np.random.default_rng(0), clock=clock)
+    assert (unasked.stopped, len(unasked.samples["base"].seconds)) == (Stop.MAX_ROUNDS, 30)
+
+
+def test_undecided_rounds_go_on_to_the_budget_but_do_not_end_on_a_look() -> None:
+    clock, chance = Clock(), np.random.default_rng(1)
+    actions = steady(clock, base=1.0) | {"wild": Action(lambda: clock.taking(chance.choice([0.5, 1.5]))())}
+
+    def rounds(budget: float) -> tuple[Stop, int]:
+        rule = TimingRule(min_rounds=3)
+        done = run_rounds(actions, rule, budget, np.random.default_rng(0), pairs=[("wild", "base")], clock=clock)
+        return done.stopped, len(done.samples["wild"].seconds)
+
+    assert rounds(1.0) == (Stop.BUDGET, 3)
+    counts = [rounds(budget)[1] for budget in np.arange(20.0, 60.0, 0.5)]
+    assert {12, 14, 19, 21} <= set(counts)
+    assert {13, 20}.isdisjoint(counts)
+
+
+def test_no_look_before_the_fewest_rounds() -> None:
+    clock = Clock()
+    actions = steady(clock, base=1.0, slow=1.2)
+    rule = TimingRule(min_rounds=25)
+    done = run_rounds(actions, rule, 1e6, np.random.default_rng(0), pairs=[("slow", "base")], clock=clock)
+    assert len(done.samples["base"].seconds) == 29
+
+
+def test_cold_caches_are_flushed_before_each_call_outside_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, done = Clock(), []
+
+    def flusher(cache: str, device: str) -> Callable[[], None]:
+        assert (cache, device) == ("cold", "gpu 7")
+
+        def flush() -> None:
+            done.append("flush")
+            clock.now += 10.0
+
+        return flush
+
+    monkeypatch.setattr(module, "flusher", flusher)
+
+    def note(what: str, seconds: float) -> Callable[..., None]:
+        def work(*_: object) -> None:
+            done.append(what)
+            clock.now += seconds
+
+        return work
+
+    action = Action(note("run", 2.0**-10), prepare=note("prepare", 1.0))
+    cold = rule(max_rounds=3).model_copy(update={"cache": "cold"})
+    rounds = run_rounds({"a": action}, cold, 1e6, np.random.default_rng(0), clock=clock, device="gpu 7")
+    assert rounds.samples["a"].seconds == [2.0**-10] * 3
+    assert done == ["prepare", "flush", "run"] * 4
+    single = Action(note("run", 2.0**-20))
+    assert (
+        run_rounds({"a": single}, cold, 1e6, np.random.default_rng(0), clock=clock, device="gpu 7").samples["a"].calls
+        == 1
+    )
+
+
+def test_the_cpu_share_of_each_sample_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, cpu = Clock(), Clock()
+    monkeypatch.setattr(module, "perf_counter", clock)
+    monkeypatch.setattr(module, "process_time", cpu)
+    shares = iter([1.0, 0.25, 1.0, 1.75])
+
+    def run() -> None:
+        clock.now += 2.0
+        cpu.now += 2.0 * next(shares)
+
+    samples = interleave({"a": Action(run)}, rule(max_rounds=3), 1e6, np.random.default_rng(0), clock=clock)
+    assert samples["a"].cpu_shares == [0.25, 1.0, 1.75]
+    assert samples["a"].seconds == [2.0] * 3
+
+
+def test_samples_from_before_cpu_shares_still_parse() -> None:
+    old = Samples.model_validate_json('{"seconds": [1.0], "positions": [0], "calls": 1}')
+    assert old.cpu_shares == []
+
+
+def test_the_rule_names_its_clock() -> None:
+    done = run_rounds({"a": Action(lambda: None)}, TimingRule(clock="cpu"), 0.01, np.random.default_rng(0))
+    assert len(done.samples["a"].seconds) >= 9
+    with pytest.raises(ValidationError, match="clock"):
+        TimingRule.model_validate({"clock": "sundial"})
+
+
+def test_a_replaying_clock_refuses_calls_that_need_preparation() -> None:
+    replaying = find_clock(Clock())
+    replaying = dataclasses.replace(replaying, replays=True)
+    action = Action(lambda _prepared: None, prepare=lambda: None)
+    with pytest.raises(UsageError, match="cannot time calls that need preparation"):
+        run_rounds({"a": action}, rule(), 1.0, np.random.default_rng(0), clock=replaying)
 
 
 def test_rules_refuse_unknown_keys() -> None:
