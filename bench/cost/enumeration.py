@@ -5,7 +5,7 @@ for all numbers: then each product is 1, and the sum over all outputs is the num
 product is 0, which tells useful ones from those that are computed in vain; so does a mask on attention scores.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask, create_mask
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils.weak import WeakIdKeyDictionary
 
 _aten = torch.ops.aten
 _FLEX = torch.ops.higher_order.flex_attention
@@ -51,6 +52,8 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
     def __init__(self, macs: Macs) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.macs = macs
+        self.padded: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
+        """Ones for the input and zeros around it, for each tensor that was padded by an operator of its own."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -64,16 +67,17 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the operator gives
-        self._count(
-            func, args, kwargs or {}
-        )  # the mode is off inside its own handler, so what counting runs is not counted
-        return func(*args, **(kwargs or {}))
+        self._count(func, args, kwargs or {})  # the mode is off inside its own handler, so this is not counted itself
+        out = func(*args, **(kwargs or {}))
+        if func is _aten.constant_pad_nd.default:
+            self.padded[out] = functional.pad(_ones(args[0]), args[1])
+        return out
 
     def _count(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if func is _aten.convolution.default:
-            self.macs.add(*_convolution(args[0], args[1], *args[3:]))
+            self.macs.add(*_convolution(self._real(args[0]), args[1], *args[3:]))
         elif func is _aten.convolution_backward.default:  # the same products once more for each gradient asked for
-            computed, useful = _convolution(args[1], args[2], *args[4:10])
+            computed, useful = _convolution(self._real(args[1]), args[2], *args[4:10])
             gradients = sum(args[10][:2])
             self.macs.add(gradients * computed, gradients * useful)
         elif func in (_aten.mm.default, _aten.bmm.default):
@@ -84,6 +88,10 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
             self.macs.add(products, products)
         elif func is _aten._scaled_dot_product_flash_attention_for_cpu_backward.default:
             self.macs.add(*_attention_backward(*args[:4], **kwargs))
+
+    def _real(self, x: torch.Tensor) -> torch.Tensor:
+        """1 for each number of a convolution's input, 0 for what fills it up."""
+        return self.padded[x] if x in self.padded else _ones(x)
 
 
 class _Attentions(TorchFunctionMode):
@@ -120,7 +128,7 @@ def _sum_of_products(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def _convolution(
-    x: torch.Tensor,
+    real: torch.Tensor,
     weight: torch.Tensor,
     stride: list[int],
     padding: list[int],
@@ -129,16 +137,16 @@ def _convolution(
     output_padding: list[int],
     groups: int,
 ) -> tuple[float, float]:
-    """Products computed, with the padding filled up by ones too, and those on the input."""
+    """Products computed, everything being 1, padding too; and those on the input, where padding is 0."""
     if transposed:
         raise NotImplementedError("transposed convolutions are not counted")
     del output_padding
-    run = (functional.conv1d, functional.conv2d, functional.conv3d)[x.ndim - 3]
+    run = (functional.conv1d, functional.conv2d, functional.conv3d)[real.ndim - 3]
     around = [zeros for zeros in reversed(padding) for _ in range(2)]
-    filled = functional.pad(_ones(x), around, value=1.0)
+    filled = functional.pad(torch.ones_like(real), around, value=1.0)
     kernel = _ones(weight)
     computed = run(filled, kernel, None, stride, 0, dilation, groups)
-    useful = run(_ones(x), kernel, None, stride, padding, dilation, groups)
+    useful = run(real, kernel, None, stride, padding, dilation, groups)
     return float(computed.sum()), float(useful.sum())
 
 

@@ -107,3 +107,9 @@ def test_flex_attention_equals_a_count_of_pairs_and_of_blocks() -> None:
 def test_transposed_convolutions_are_refused_not_miscounted() -> None:
     with pytest.raises(NotImplementedError, match="transposed"):
         enumerate_macs(lambda: nn.ConvTranspose2d(1, 1, 2)(torch.zeros(1, 1, 2, 2)))
+
+
+def test_zeros_put_around_by_an_operator_of_its_own_are_no_useful_input() -> None:
+    convolution = nn.Conv3d(2, 3, (3, 1, 1))
+    macs = enumerate_macs(lambda: convolution(functional.pad(torch.randn(1, 2, 5, 1, 1), (0, 0, 0, 0, 2, 0))))
+    assert (macs.computed, macs.useful) == (6 * 5 * 3, 6 * (5 * 3 - 3))  # k T - k (k - 1) / 2 in time
