@@ -116,6 +116,15 @@ def test_short_calls_are_repeated_within_a_sample() -> None:
     assert count["calls"] == 1 + 8 * 8
 
 
+def test_an_interrupted_warm_up_does_not_set_the_number_of_calls() -> None:
+    clock, lengths = Clock(), iter([9.0, 2.0**-10, 5.0, 3.0])
+    clock.now = 0.0
+    twice = Action(lambda: clock.taking(next(lengths, 2.0**-10))())
+    warm = rule(warmup_rounds=2, min_sample_seconds=2.0**-7)
+    samples = interleave({"a": twice, "a (again)": twice}, warm, 1e6, np.random.default_rng(0), clock=clock)
+    assert samples["a"].calls == samples["a (again)"].calls == 8
+
+
 def test_announces_what_comes_next() -> None:
     clock = Clock()
     told: list[tuple[str, float]] = []
