@@ -10,7 +10,7 @@ from torch import nn
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models import attention_work, cost, flex, kernels
-from vidgauge.reference_models.attention_work import Work
+from vidgauge.reference_models.attention_work import Projected, Work
 from vidgauge.reference_models.cost import Cost, Grid
 from vidgauge.reference_models.layer import Execution, Layer, check_choice, check_counts
 from vidgauge.reference_models.pattern import Pattern
@@ -148,19 +148,26 @@ class Attention(Layer):
         tokens, width, itemsize = batch * math.prod(grid), self.in_channels, self.itemsize()
         fused, normed = self.kernel != "math", self.query_norm is not None
         total = cost.linear(tokens, (width, 3 * width), bias=self.bias, itemsize=itemsize)
-        total += attention_work.core(
-            work, useful, (tokens, tokens, tokens), width, self.heads, itemsize, fused=fused, normed=normed
-        )
+        projected = Projected(tokens, tokens, tokens, around_value=3 * tokens)
+        total += attention_work.core(work, useful, projected, width, self.heads, itemsize, fused=fused, normed=normed)
         if normed:
             total += attention_work.norms(2 * tokens, width, self.heads, itemsize)
         if self.positions is not None:
             total += self.positions.cost(work.queries, useful, itemsize) + cost.elementwise(self.heads * work.pairs)
-            if self.positions.per_query and not (work.rows and (work.held[0] or normed or self.heads == 1)):
-                rows = cost.copied(
-                    work.queries * width, itemsize
-                )  # queries in rows without gaps, and kept for backward
-                total += rows.model_copy(update={"activation_bytes": itemsize * work.queries * width})
+            if self.positions.per_query:
+                total += self._rows(work, fused=fused, normed=normed)
         return total + cost.linear(tokens, (width, width), bias=self.bias, itemsize=itemsize)
+
+    def _rows(self, work: Work, *, fused: bool, normed: bool) -> Cost:
+        """The copy of Q without gaps that relative keys are multiplied with, unless Q is so; kept for backward.
+
+        An un-fused kernel scales Q and keeps the result, so that Q is kept beside it, unless as part of the projection.
+        """
+        numbers, itemsize = work.queries * self.in_channels, self.itemsize()
+        without_gaps = work.rows and (work.held[0] > 0 or normed or self.heads == 1)
+        kept_anyway = without_gaps and (fused or not (work.held[0] or normed))
+        kept = 0 if kept_anyway else itemsize * numbers
+        return cost.copied(0 if without_gaps else numbers, itemsize).model_copy(update={"activation_bytes": kept})
 
     def keep(self, kind: str, key: Hashable, make: Callable[[], Kept]) -> Kept:
         """What ``make`` gave the last time the key of that kind was the same: a layer sees one grid over and over."""
@@ -213,7 +220,8 @@ class Attention(Layer):
             queries=batch * tokens,
             keys=batch * tokens,
             pairs=batch * tokens**2,
-            copied=batch * tokens * self.heads_first(tokens),
+            sequences=batch,
+            moved=2 * batch * tokens * self.heads_first(tokens),
             mask=mask,
             added=added,
             between=between,
@@ -251,15 +259,17 @@ class Attention(Layer):
     def _flex_work(self, batch: int, grid: Grid) -> Work:
         pattern = self.pattern(grid)
         order = flex.tiles(pattern)
-        filled, copies = batch * order.tokens, order.copies_in(batch, whole=True)
-        copied_out = order.copied_out(batch, heads_first=False)
+        filled, moved_in = batch * order.tokens, order.moved_in(batch, whole=True)
+        moved_out = order.moved_out(batch, heads_first=False, fused=True)
         return Work(
             queries=filled,
             keys=filled,
             pairs=batch * pattern.computed_pairs(order.size),
-            held=(filled, filled, filled) if copies else (0, 0, 0),
-            copied=3 * copies * filled + copied_out,
-            output_copied=copied_out > 0,
+            sequences=batch,
+            held=(filled, filled, filled) if moved_in else (0, 0, 0),
+            moved=3 * moved_in + moved_out,
+            output_copied=moved_out > 0,
+            spare=order.spare(batch),
         )
 
 

@@ -49,19 +49,21 @@ class BoxAttention(Attention):
     def folded_work(self, batch: int, grid: Grid) -> Work:
         """Whole boxes: each padded token counts as a query and as a key."""
         boxes = self.boxes(grid)
-        filled, in_box, copies = batch * boxes.tokens, math.prod(boxes.size), boxes.copies_in(batch)
+        filled, in_box, moved_in = batch * boxes.tokens, math.prod(boxes.size), boxes.moved_in(batch)
         sequences = filled // in_box
         masks = 0 if _all_see_all(self._relations(grid, None)) else sequences
         added, between = self.added(masks, sequences, in_box)
-        copied_out = boxes.copied_out(batch, heads_first=self.heads_first(in_box))
+        moved_out = boxes.moved_out(batch, heads_first=self.heads_first(in_box), fused=self.kernel != "math")
         return Work(
             queries=filled,
             keys=filled,
             pairs=filled * in_box,
-            held=(filled, filled, filled) if copies else (0, 0, 0),
-            copied=3 * copies * filled + copied_out,
-            output_copied=copied_out > 0,
-            rows=copies > 0 or boxes.in_order(batch),
+            sequences=sequences,
+            held=(filled, filled, filled) if moved_in else (0, 0, 0),
+            moved=3 * moved_in + moved_out,
+            output_copied=moved_out > 0,
+            spare=boxes.spare(batch),
+            rows=moved_in > 0 or boxes.in_order(batch),
             mask=masks * in_box**2,
             added=added,
             between=between,

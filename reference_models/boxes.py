@@ -67,8 +67,8 @@ class Boxes:
         time, height, width = self.grid
         return whole[:, :time, :height, :width].contiguous()
 
-    def copies_in(self, batch: int, *, whole: bool = False) -> int:
-        """How often ``cut`` and what flattens its boxes copy the filled grid: 0 where all of it is a view.
+    def moved_in(self, batch: int, *, whole: bool = False) -> int:
+        """Tokens that ``cut``, and what flattens its boxes, read and write: 0 where all of it is a view.
 
         Args:
             batch: clips.
@@ -76,27 +76,40 @@ class Boxes:
         """
         numbers, places = self._axes(batch)
         groups = [[*numbers[1:], *places]] if whole else [numbers, places]
-        filling = self.filled != self.grid
-        return filling + sum(map(bool, self.shift)) + (not all(map(_merge, groups)))
+        filling = (math.prod(self.grid) + self.tokens) * (self.filled != self.grid)
+        rolls = 2 * self.tokens * sum(map(bool, self.shift))
+        return batch * (filling + rolls + 2 * self.tokens * (not all(map(_merge, groups))))
 
     def in_order(self, batch: int) -> bool:
         """Whether the tokens, box after box, lie in the order of the grid."""
         numbers, places = self._axes(batch)
         return _merge([*numbers, *places])
 
-    def copied_out(self, batch: int, *, heads_first: bool) -> int:
-        """Tokens that ``join`` copies.
+    def moved_out(self, batch: int, *, heads_first: bool, fused: bool) -> int:
+        """Tokens that ``join`` reads and writes.
 
         Args:
             batch: clips.
             heads_first: whether the kernel gives head after head instead of token after token.
+            fused: whether its output lies in memory in the order of its queries: where those are a view of the grid,
+                so is what it gives.
         """
+        if fused and not self.moved_in(batch):
+            return 0
         strides = _strides((*self.counts, *self.size))
         outer, inner = zip(self.counts, strides[:3], strict=True), zip(self.size, strides[3:], strict=True)
-        rearranged = heads_first or not all(map(_merge, zip(outer, inner, strict=True)))
-        extents = (batch, *self.grid)
-        cropped = not _merge(list(zip(extents, _strides((batch, *self.filled)), strict=True)))
-        return batch * self.tokens * (rearranged + sum(map(bool, self.shift))) + math.prod(extents) * cropped
+        regrouped = heads_first or not all(map(_merge, zip(outer, inner, strict=True)))
+        steps = regrouped + sum(map(bool, self.shift))
+        last = not (self._crop_is_view(batch) and (steps or self.in_order(batch)))
+        return 2 * batch * self.tokens * steps + 2 * batch * math.prod(self.grid) * last
+
+    def spare(self, batch: int) -> int:
+        """Tokens that fill up the grid and stay in memory with what ``join`` gives, where that is a view."""
+        return batch * (self.tokens - math.prod(self.grid)) * self._crop_is_view(batch)
+
+    def _crop_is_view(self, batch: int) -> bool:
+        """Whether the grid lies in the filled grid without gaps."""
+        return _merge(list(zip((batch, *self.grid), _strides((batch, *self.filled)), strict=True)))
 
     def _axes(self, batch: int) -> tuple[list["Axis"], list["Axis"]]:
         """Extents and strides, in tokens, of the boxes and of the places in a box as they lie in the filled grid."""

@@ -43,16 +43,17 @@ class GatherAttention(Attention):
     def folded_work(self, batch: int, grid: Grid) -> Work:
         """Exactly the pairs of the pattern."""
         tiles, pairs, tokens = Boxes(grid, self.tile(grid)), batch * self.pattern(grid).pairs(), batch * math.prod(grid)
-        in_tile, copies = math.prod(tiles.size), tiles.copies_in(batch)
+        in_tile, moved_in = math.prod(tiles.size), tiles.moved_in(batch)
         keys = pairs // in_tile
-        copied_out = tiles.copied_out(batch, heads_first=self.heads_first(in_tile))
+        moved_out = tiles.moved_out(batch, heads_first=self.heads_first(in_tile), fused=self.kernel != "math")
         return Work(
             queries=tokens,
             keys=keys,
             pairs=pairs,
-            held=(tokens if copies else 0, keys, keys),
-            copied=copies * tokens + 2 * keys + copied_out,
-            output_copied=copied_out > 0,
+            sequences=tokens // in_tile,
+            held=(tokens if moved_in else 0, keys, keys),
+            moved=moved_in + 4 * keys + moved_out,
+            output_copied=moved_out > 0,
         )
 
 

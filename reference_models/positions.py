@@ -165,7 +165,8 @@ class RelativeKeys(Positions):
                 "useful_backward_flops": 2 * useful,
                 "elementwise_flops": offsets * width,
                 "min_bytes": product.min_bytes + itemsize * queries * self.heads * offsets,
-                "activation_bytes": itemsize * offsets * width,  # beside the queries, which the core keeps anyway
+                # Scaled vectors and products; the queries are with what the core keeps.
+                "activation_bytes": itemsize * (offsets * width + queries * self.heads * offsets),
             }
         )
 

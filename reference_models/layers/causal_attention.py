@@ -44,6 +44,7 @@ class CausalAttention(Attention):
             queries=tokens,
             keys=pairs // (grid[1] * grid[2]),
             pairs=pairs,
-            copied=tokens,
+            sequences=batch,
+            moved=2 * tokens,
             output_copied=True,
         )

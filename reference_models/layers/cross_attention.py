@@ -10,7 +10,7 @@ from torch import nn
 from vidgauge.errors import UsageError
 from vidgauge.reference_models import attention_work, cost, kernels
 from vidgauge.reference_models.attention import Attention
-from vidgauge.reference_models.attention_work import Work
+from vidgauge.reference_models.attention_work import Projected, Work
 from vidgauge.reference_models.cost import Cost, Grid
 from vidgauge.reference_models.layer import Execution, Layer, check_choice, check_counts
 from vidgauge.reference_models.layers import LAYERS
@@ -116,15 +116,15 @@ class CrossAttention(Layer):
         batch, grid = self.split(shape)
         tokens, context, width, itemsize = math.prod(grid), self.context_tokens, self.in_channels, self.itemsize()
         tokens, asked, pairs = batch * tokens, batch * context, batch * tokens * context
-        copied = tokens * (self.kernel == "math" and self.heads > 1 and tokens > batch)
+        moved = 2 * tokens * (self.kernel == "math" and self.heads > 1 and tokens > batch)
         normed = self.query_norm is not None
-        work = Work(queries=tokens, keys=asked, pairs=pairs, copied=copied)
+        work = Work(queries=tokens, keys=asked, pairs=pairs, sequences=batch, moved=moved)
         square = cost.linear(tokens, (width, width), bias=self.bias, itemsize=itemsize)
         into = cost.linear(asked, (self.context_channels, 2 * width), bias=self.bias, itemsize=itemsize)
         core = attention_work.core(
             work,
             pairs,
-            (tokens, asked, asked),
+            Projected(tokens, asked, asked, around_value=2 * asked),
             width,
             self.heads,
             itemsize,
