@@ -48,6 +48,15 @@ def check(name: str, /, **config: object) -> None:
         ) from None
 
 
+def __getattr__(name: str) -> "type[Layer]":
+    """A layer by the name of its class: ``from vidgauge.reference_models.layers import Conv3d``."""
+    if name[:1].isupper():  # what is not a class is not in the zoo, and asking must not open it
+        for registered in LAYERS:
+            if LAYERS[registered].__name__ == name:
+                return LAYERS[registered]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def build(name: str, /, **config: object) -> "Layer":
     """Make a layer by its name.
 

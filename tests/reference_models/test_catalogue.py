@@ -51,3 +51,12 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in (["--shape", "1,a,2"], ["--set", "heads=2"], ["--shape", "1,64,8,16,16", "--set", "heads"]):
         assert run(["list", "layers", *wrong]) == 2
     assert run(["list", "suites", "--shape", "1,64,8,16,16"]) == 2
+
+
+def test_layers_are_found_by_the_names_of_their_classes() -> None:
+    from vidgauge.reference_models import layers
+    from vidgauge.reference_models.layers import Conv3d, SlidingTileAttention
+
+    assert (Conv3d, SlidingTileAttention) == (layers.LAYERS["conv3d"], layers.LAYERS["sliding_tile_attention"])
+    with pytest.raises(AttributeError, match="has no attribute 'Conv9d'"):
+        _ = layers.Conv9d
