@@ -138,7 +138,6 @@ def test_every_layer_says_what_it_takes_and_where_it_is_from(name: str) -> None:
 
 _PLUGIN = """
     import torch
-from torch import nn
     from torch import nn
     from vidgauge.reference_models.cost import elementwise
     from vidgauge.reference_models.layer import Layer
