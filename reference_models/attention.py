@@ -260,7 +260,7 @@ class Attention(Layer):
         pattern = self.pattern(grid)
         order = flex.tiles(pattern)
         filled, moved_in = batch * order.tokens, order.moved_in(batch, whole=True)
-        moved_out = order.moved_out(batch, heads_first=False, fused=True)
+        moved_out = order.moved_out(batch, heads_first=False, viewed=not moved_in)
         return Work(
             queries=filled,
             keys=filled,

@@ -53,7 +53,8 @@ class BoxAttention(Attention):
         sequences = filled // in_box
         masks = 0 if _all_see_all(self._relations(grid, None)) else sequences
         added, between = self.added(masks, sequences, in_box)
-        moved_out = boxes.moved_out(batch, heads_first=self.heads_first(in_box), fused=self.kernel != "math")
+        viewed = self.kernel != "math" and not moved_in
+        moved_out = boxes.moved_out(batch, heads_first=self.heads_first(in_box), viewed=viewed)
         return Work(
             queries=filled,
             keys=filled,

@@ -85,16 +85,15 @@ class Boxes:
         numbers, places = self._axes(batch)
         return _merge([*numbers, *places])
 
-    def moved_out(self, batch: int, *, heads_first: bool, fused: bool) -> int:
+    def moved_out(self, batch: int, *, heads_first: bool, viewed: bool) -> int:
         """Tokens that ``join`` reads and writes.
 
         Args:
             batch: clips.
             heads_first: whether the kernel gives head after head instead of token after token.
-            fused: whether its output lies in memory in the order of its queries: where those are a view of the grid,
-                so is what it gives.
+            viewed: whether its queries are a view of the grid, in the order of which a fused kernel writes its output.
         """
-        if fused and not self.moved_in(batch):
+        if viewed:
             return 0
         strides = _strides((*self.counts, *self.size))
         outer, inner = zip(self.counts, strides[:3], strict=True), zip(self.size, strides[3:], strict=True)

@@ -3,15 +3,18 @@
 import functools
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
-from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.boxes import Boxes
 from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.pattern import Pattern, Relation
+
+if TYPE_CHECKING:  # imported where it is used: the compiler behind it takes seconds to import, and few layers need it
+    from torch.nn.attention.flex_attention import BlockMask
 
 BLOCK = 128
 """Tokens of a tile: the block size that FlexAttention's kernels are tuned for."""
@@ -36,7 +39,7 @@ def coordinates(order: Boxes, device: torch.device) -> tuple[torch.Tensor, torch
     return time, height, width
 
 
-def block_mask(pattern: Pattern, order: Boxes, frames: torch.Tensor | None, device: torch.device) -> BlockMask:
+def block_mask(pattern: Pattern, order: Boxes, frames: torch.Tensor | None, device: torch.device) -> "BlockMask":
     """The pattern, and which frames may see which, as FlexAttention takes them; no N x N matrix is made.
 
     Args:
@@ -45,6 +48,8 @@ def block_mask(pattern: Pattern, order: Boxes, frames: torch.Tensor | None, devi
         frames: (T, T) or (B, T, T) bool on top of the pattern, or None.
         device: where it is used.
     """
+    from torch.nn.attention.flex_attention import BlockMask
+
     time = pattern.time.to(device)[None] if frames is None else pattern.time.to(device) & _batched(frames)
     some, every = _of_blocks(pattern, time, order.size)
     time, height, width = (
@@ -69,7 +74,7 @@ def attend(
     query_bnhd: torch.Tensor,
     key_bnhd: torch.Tensor,
     value_bnhd: torch.Tensor,
-    mask: BlockMask,
+    mask: "BlockMask",
     score_mod: ScoreMod | None,
 ) -> torch.Tensor:
     """Attention on tokens in tile order, in one compiled kernel that skips the blocks in which nothing is seen.
@@ -78,14 +83,22 @@ def attend(
         (B, N', heads, d), as the inputs.
 
     Raises:
-        UsageError: on a CPU with gradients, for which torch has no kernel.
+        UsageError: on a CPU with gradients, for which torch has no kernel, or where it cannot compile one (float64).
     """
     if query_bnhd.device.type == "cpu" and torch.is_grad_enabled() and query_bnhd.requires_grad:
         raise UsageError("form 'flex' has no gradients on a CPU; use torch.no_grad(), a GPU or another form")
+    from torch._dynamo import config
+    from torch._dynamo.exc import BackendCompilerFailed
+
     query, key, value = (x.transpose(1, 2) for x in (query_bnhd, key_bnhd, value_bnhd))
-    with warnings.catch_warnings(), torch._dynamo.config.patch(_NO_LIMIT):
+    with warnings.catch_warnings(), config.patch(_NO_LIMIT):
         warnings.simplefilter("ignore")  # torch's own caller of a deprecated function, and its advice to compile
-        return _compiled()(query, key, value, score_mod=score_mod, block_mask=mask).transpose(1, 2)
+        try:
+            return _compiled()(query, key, value, score_mod=score_mod, block_mask=mask).transpose(1, 2)
+        except BackendCompilerFailed as error:
+            reason = str(error.inner_exception).strip().partition("\n")[0]
+            where = f"on {query.device.type} in {query.dtype}"
+            raise UsageError(f"torch cannot compile form 'flex' {where}: {reason}; use another form") from error
 
 
 _NO_LIMIT = {"recompile_limit": 2**20, "accumulated_recompile_limit": 2**20}
@@ -95,6 +108,8 @@ _NO_LIMIT = {"recompile_limit": 2**20, "accumulated_recompile_limit": 2**20}
 @functools.cache
 def _compiled() -> Callable[..., torch.Tensor]:
     """FlexAttention compiled, once for all layers; with ``fullgraph`` it never falls back to the un-fused form."""
+    from torch.nn.attention.flex_attention import flex_attention
+
     return torch.compile(flex_attention, dynamic=False, fullgraph=True)
 
 

@@ -45,7 +45,8 @@ class GatherAttention(Attention):
         tiles, pairs, tokens = Boxes(grid, self.tile(grid)), batch * self.pattern(grid).pairs(), batch * math.prod(grid)
         in_tile, moved_in = math.prod(tiles.size), tiles.moved_in(batch)
         keys = pairs // in_tile
-        moved_out = tiles.moved_out(batch, heads_first=self.heads_first(in_tile), fused=self.kernel != "math")
+        viewed = self.kernel != "math" and not moved_in
+        moved_out = tiles.moved_out(batch, heads_first=self.heads_first(in_tile), viewed=viewed)
         return Work(
             queries=tokens,
             keys=keys,

@@ -132,6 +132,16 @@ def test_copies_and_masks_are_those_that_torch_makes(
     assert cost.min_bytes == least_bytes(layer, cost, batch) + traffic.added
 
 
+def test_copies_of_tiles_that_are_not_in_the_order_of_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """128 frames are one block of 128 at each of two places: cut, they are copied, though windows of them are views."""
+    layer, clip = made("temporal_attention", {"heads": 2, "form": "flex"}), torch.zeros(1, 128, 1, 2, CHANNELS)
+    with torch.no_grad(), Traffic(monkeypatch) as traffic:
+        layer(clip)  # makes the block mask, which stays
+        traffic.copied = 0
+        layer(clip)
+    assert layer.cost((1, 128, 1, 2, CHANNELS)).copy_bytes == 4 * 2 * 4 * 256 * CHANNELS == traffic.copied
+
+
 def least_bytes(layer: Layer, cost: Cost, batch: int) -> int:
     """Tensors between operators, each written and read, but for float masks; un-fused, scores and probabilities too."""
     tokens = batch * TOKENS

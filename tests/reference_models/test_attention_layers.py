@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 import torch
 from torch.nn import functional
+from torchvision.models.swin_transformer import ShiftedWindowAttention
+from torchvision.models.video.swin_transformer import ShiftedWindowAttention3d
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models import kernels, pattern
 from vidgauge.reference_models.attention import Attention
 from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.layers import LAYERS, build
+from vidgauge.reference_models.layers.cross_attention import CrossAttention
 
 CHANNELS, HEADS, BATCH = 8, 2, 2
 ATTENTIONS = sorted(name for name in LAYERS if name.endswith("attention"))
@@ -195,21 +198,23 @@ def named(layer: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name.replace("relative_keys.", "positions."): value for name, value in found.items()}
 
 
-def attention(case: str, dtype: torch.dtype = torch.float64, **execution: str) -> Attention:
+def attention(
+    case: str, dtype: torch.dtype = torch.float64, channels: int = CHANNELS, /, **execution: str
+) -> Attention:
     name, config, _, _ = CASES[case]
-    layer = build(name, channels=CHANNELS, heads=HEADS, **config, **execution)
+    layer = build(name, channels=channels, heads=HEADS, **config, **execution)
     assert isinstance(layer, Attention)
     for parameter in layer.parameters():  # none at its start value, so that each makes a difference
         torch.nn.init.normal_(parameter, std=0.4)
     return layer.to(dtype)
 
 
-def clips(grid: Grid, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    return torch.randn(BATCH, *grid, CHANNELS, dtype=torch.float64).to(dtype).requires_grad_()
+def clips(grid: Grid, dtype: torch.dtype = torch.float64, channels: int = CHANNELS) -> torch.Tensor:
+    return torch.randn(BATCH, *grid, channels, dtype=torch.float64).to(dtype).requires_grad_()
 
 
 def gradients(out: torch.Tensor, inputs: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    probe = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).reshape(out.shape)
+    probe = torch.linspace(-1, 1, out.numel(), dtype=torch.float64, device=out.device).reshape(out.shape)
     return torch.autograd.grad((out.double() * probe.sin()).sum(), inputs)
 
 
@@ -218,7 +223,7 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5, torch.bfloat16: 6e-2}
 
 
 def assert_near(ours: torch.Tensor, theirs: torch.Tensor, dtype: torch.dtype) -> None:
-    error = (ours.double() - theirs).abs().max() / theirs.abs().max().clamp(min=1e-6)
+    error = (ours.double().cpu() - theirs).abs().max() / theirs.abs().max().clamp(min=1e-6)
     assert error < TOLERANCE[dtype]
 
 
@@ -247,11 +252,15 @@ def compare_with_plain(
     assert out.dtype == dtype
     assert out.shape == x.shape
     assert_near(out, expected, dtype)
-    ours = gradients(out, [x, *layer.parameters()])
-    theirs = gradients(expected, [exact, *given.values()])
+    assert_same_gradients(
+        gradients(out, [x, *layer.parameters()]), gradients(expected, [exact, *given.values()]), dtype
+    )
+
+
+def assert_same_gradients(ours: tuple[torch.Tensor, ...], theirs: tuple[torch.Tensor, ...], dtype: torch.dtype) -> None:
     scale = max(gradient.abs().max() for gradient in theirs)
     for our, their in zip(ours, theirs, strict=True):
-        assert (our.double() - their).abs().max() < TOLERANCE[dtype] * scale
+        assert (our.double().cpu() - their).abs().max() < TOLERANCE[dtype] * scale
 
 
 def runs() -> Iterator[Any]:
@@ -529,3 +538,156 @@ def test_a_layer_may_see_several_grids_in_turn() -> None:
         masked = other("shifted_window_attention", layer, window=[2, 3, 4], relative_bias=True, form="masked")
         torch.testing.assert_close(layer(x), masked(x))
         torch.testing.assert_close(layer(x[:1]), masked(x)[:1])
+
+
+@pytest.mark.parametrize("shift", [[0, 0, 0], [1, 2, 1], [0, 1, 2]])
+def test_shifted_windows_equal_torchvisions_video_swin(shift: list[int]) -> None:
+    window, grid = [2, 4, 3], (4, 8, 6)
+    theirs = ShiftedWindowAttention3d(CHANNELS, window, shift, HEADS).double()
+    ours = of_kind("shifted_window_attention", window=window, shift=shift, relative_bias=True)
+    copy_swin(theirs, ours)
+    x = clips(grid)
+    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(ours(x[:, :1]), theirs(x[:, :1]))  # a window longer than the clip becomes the clip
+
+
+def copy_swin(theirs: torch.nn.Module, ours: Attention) -> None:
+    """Swin numbers offsets from key to query, we from query to key."""
+    given = theirs.state_dict()
+    ours.load_state_dict(
+        {
+            "project_in.weight": given["qkv.weight"],
+            "project_in.bias": given["qkv.bias"],
+            "project_out.weight": given["proj.weight"],
+            "project_out.bias": given["proj.bias"],
+            "positions.table": given["relative_position_bias_table"].flip(0).T,
+        }
+    )
+
+
+def test_shifted_windows_of_frames_equal_torchvisions_swin() -> None:
+    theirs = ShiftedWindowAttention(CHANNELS, [4, 4], [2, 2], HEADS).double()
+    ours = of_kind("shifted_window_attention", window=[1, 4, 4], relative_bias=True)
+    copy_swin(theirs, ours)
+    x = clips((3, 8, 12))
+    torch.testing.assert_close(ours(x).flatten(0, 1), theirs(x.flatten(0, 1)))
+
+
+def cross(dtype: torch.dtype = torch.float64, **config: Any) -> CrossAttention:  # noqa: ANN401
+    layer = build("cross_attention", channels=CHANNELS, heads=HEADS, context_channels=6, **config)
+    assert isinstance(layer, CrossAttention)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return layer.to(dtype)
+
+
+def plain_cross(
+    layer: CrossAttention, given: dict[str, torch.Tensor], x: torch.Tensor, context: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Clip by clip, over the context that is real."""
+    out = []
+    for tokens, words, real in zip(x.flatten(1, 3), context, mask, strict=True):
+        query = tokens @ given["project_query.weight"].T + given["project_query.bias"]
+        both = words[real] @ given["project_context.weight"].T + given["project_context.bias"]
+        query, key, value = (y.unflatten(-1, (HEADS, -1)) for y in (query, both[:, :CHANNELS], both[:, CHANNELS:]))
+        if layer.query_norm is not None:
+            query, key = (
+                functional.layer_norm(y, y.shape[-1:]) * given[scale]
+                for y, scale in ((query, "query_norm.weight"), (key, "key_norm.weight"))
+            )
+        weights = (torch.einsum("ihd,jhd->hij", query, key) * query.shape[-1] ** -0.5).softmax(-1)
+        mixed = torch.einsum("hij,jhd->ihd", weights, value).flatten(1)
+        out.append(mixed @ given["project_out.weight"].T + given["project_out.bias"])
+    return torch.stack(out).reshape(x.shape)
+
+
+MASKS = {
+    "all": None,
+    "some": torch.tensor([[True, False, True, True, False], [False, False, False, False, True]]),
+    "none of one clip": torch.tensor([[True, False, True, True, False], [False] * 5]),
+}
+
+
+@pytest.mark.parametrize("qk_norm", [False, True])
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("kernel", kernels.kernels_on("cpu", torch.float32))
+@pytest.mark.parametrize("words", MASKS)
+def test_cross_attention_equals_plain_attention(words: str, kernel: str, dtype: torch.dtype, qk_norm: bool) -> None:
+    layer, mask = cross(dtype, kernel=kernel, qk_norm=qk_norm), MASKS[words]
+    x, context = clips((2, 3, 4), dtype), torch.randn(BATCH, 5, 6, dtype=torch.float64).to(dtype).requires_grad_()
+    exact, exact_context = (y.detach().double().requires_grad_() for y in (x, context))
+    given = named(layer)
+    real = torch.ones(BATCH, 5, dtype=torch.bool) if mask is None else mask
+    out, expected = layer(x, context, mask), plain_cross(layer, given, exact, exact_context, real)
+    assert_near(out, expected, dtype)
+    theirs = gradients(expected, [exact, exact_context, *given.values()])
+    assert_same_gradients(gradients(out, [x, context, *layer.parameters()]), theirs, dtype)
+
+
+def test_without_context_tokens_get_the_bias_of_the_output() -> None:
+    layer, x = cross(), clips((2, 3, 4))
+    bias = layer.project_out.bias.expand_as(x)
+    assert torch.equal(layer(x, x.new_zeros(BATCH, 0, 6)), bias)
+    nothing = layer(x, torch.randn(BATCH, 5, 6).double(), torch.zeros(BATCH, 5, dtype=torch.bool))
+    assert torch.equal(nothing, bias)
+    (gradient,) = torch.autograd.grad(nothing.sum(), x)
+    assert gradient.abs().max() == 0
+
+
+def test_tokens_of_cross_attention_do_not_mix() -> None:
+    layer, x, context = cross(), clips((2, 3, 4)), torch.randn(BATCH, 5, 6).double()
+    alone = torch.stack([layer(x[:, t : t + 1], context)[:, 0] for t in range(2)], 1)
+    torch.testing.assert_close(layer(x, context), alone)
+    order = torch.tensor([3, 1, 4, 0, 2])
+    torch.testing.assert_close(layer(x, context[:, order]), layer(x, context))
+
+
+def test_wrong_contexts_are_refused() -> None:
+    layer, x = cross(), clips((2, 3, 4))
+    context = torch.randn(BATCH, 5, 6).double()
+    with pytest.raises(UsageError, match=r"needs a context_bnc .* give one with n = 0"):
+        layer(x)
+    for wrong in (context[:1], context[..., :5], context[0]):
+        with pytest.raises(UsageError, match="takes context_bnc of shape"):
+            layer(x, wrong)
+    for mask in (torch.ones(BATCH, 5), torch.ones(BATCH, 4, dtype=torch.bool)):
+        with pytest.raises(UsageError, match="the context mask is"):
+            layer(x, context, mask)
+
+
+def test_a_context_is_drawn_from_the_generator_alone() -> None:
+    layer = cross(torch.bfloat16)
+    one, other = (layer.more_inputs((3, 2, 2, 2, CHANNELS), torch.Generator().manual_seed(5))[0] for _ in range(2))
+    assert one.shape == (3, 77, 6)
+    assert one.dtype == torch.bfloat16
+    assert torch.equal(one, other)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("case", CASES)
+def test_on_a_gpu_every_form_and_kernel_equals_plain_attention(case: str) -> None:
+    compared = 0
+    for execution, dtype in product(LAYERS["joint_attention"].executions(), (torch.float32, torch.bfloat16)):
+        try:
+            with torch.compiler.set_stance("default"):
+                compare_on_a_gpu(case, dtype, execution)
+        except UsageError as error:  # a kernel that this GPU, precision or mask does not have
+            assert "choose one of auto, math" in str(error)  # noqa: PT017
+        else:
+            compared += 1
+    assert compared >= 10  # auto and math folded and masked, and flex, at both precisions
+
+
+def compare_on_a_gpu(case: str, dtype: torch.dtype, execution: dict[str, str]) -> None:
+    channels = 32  # flex and flash want heads of 16 and more
+    layer, grid = attention(case, dtype, channels, **execution), CASES[case][2]
+    x, given = clips(grid, dtype, channels), named(layer)
+    exact = x.detach().double().requires_grad_()
+    expected = plain_attention(layer, given, exact, dense_mask(case))
+    x = x.detach().cuda().requires_grad_()
+    out = layer.cuda()(x)
+    loose = torch.bfloat16  # float32 products may round as TF32
+    assert_near(out, expected, loose)
+    ours, theirs = gradients(out, [x, *layer.parameters()]), gradients(expected, [exact, *given.values()])
+    assert_same_gradients(ours, theirs, loose)
