@@ -1,9 +1,10 @@
-"""Which kernel ATen chose. An operator can differ threefold between two backends, and the choice hangs on the batch."""
+"""Which kernel ATen or a compiler chose. An operator can differ threefold between two; the batch alone may decide."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+from torch.autograd import profiler
 from torch.nn import functional
 from torch.nn.attention import SDPBackend
 from torch.overrides import TorchFunctionMode
@@ -22,6 +23,38 @@ def backends(call: Callable[[], object]) -> list[str]:
     with _Attentions(seen), _Convolutions(seen):
         call()
     return seen
+
+
+_KERNELS = {
+    "mkldnn": "Mkldnn",
+    "slow_conv": "Slow",
+    "slow_conv3d": "Slow3d",
+    "cudnn_convolution": "Cudnn",
+    "miopen_convolution": "Miopen",
+    "flash_attention": "flash_attention",
+    "efficient_attention": "efficient_attention",
+    "cudnn_attention": "cudnn_attention",
+    "attention_math": "math",
+}
+"""Parts of the names of operators, and the backends they belong to; of several that fit, the longest counts."""
+
+
+def compiled_backends(call: Callable[[], object]) -> list[str]:
+    """Run a compiled call and name what torch's profiler saw in it, in order: ``inductor``, then library kernels.
+
+    What the compiler leaves to a library shows as an operator; what it generates itself does not, so a call in which
+    nothing shows ran in ``inductor`` alone. The choice may differ from that of the same call before it was compiled.
+    """
+    with profiler.profile() as trace:
+        call()
+    return ["inductor", *filter(None, (_kernel(event.name) for event in trace.function_events or []))]
+
+
+def _kernel(operator: str) -> str | None:
+    if "attention" not in operator and "conv" not in operator:
+        return None
+    fitting = [part for part in _KERNELS if part in operator]
+    return _KERNELS[max(fitting, key=len)] if fitting else None
 
 
 class _Attentions(TorchFunctionMode):

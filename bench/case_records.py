@@ -1,13 +1,16 @@
-"""From what a worker reported to records: six for each variant, whether it could be measured or not."""
+"""From what a worker reported to records: six or seven for each variant, whether it could be measured or not."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from vidgauge.bench.launch import Outcome
 from vidgauge.bench.messages import Job
-from vidgauge.bench.suite import Case, Suite, Variant
-from vidgauge.bench.timing import statistics
+from vidgauge.bench.parts import Part
+from vidgauge.bench.suite import Direction, Suite, Variant
+from vidgauge.bench.timing import schedule, statistics
 from vidgauge.bench.timing.comparison import Comparison, again
 from vidgauge.bench.timing.statistics import Estimate
 from vidgauge.environment import Environment
@@ -20,51 +23,51 @@ THROUGHPUT = Measure(name="throughput", unit="clips/s", better="higher")
 PEAK_MEMORY = Measure(name="peak_memory", unit="B", better="lower")
 FLOPS = Measure(name="flops", unit="FLOP", better="lower")
 PARAMETERS = Measure(name="parameters", unit="1", better="neither")
+COMPILE_TIME = Measure(name="compile_time", unit="s", better="lower")
 
 _FORMULA = "computed from the shape, not measured"
-_FEW = f"fewer than {statistics.FEWEST} rounds"
+_COVERS: dict[Direction, str] = {
+    "inference": "forward, nothing kept",
+    "forward": "forward, graph kept",
+    "backward": "forward and backward",
+    "forward+backward": "forward and backward",
+}
 
 
 @dataclass(frozen=True)
-class CaseRecords:
-    """Makes the records of one case at one batch in one direction."""
+class Maker:
+    """Makes the records of one part of a suite: what they have in common is filled in."""
 
     suite: Suite
-    case: Case
+    part: Part
     job: Job
-    outcome: Outcome
     environment: Environment
     run: str
 
-    def __iter__(self) -> Iterator[Record]:
-        """All records, variant by variant in the suite's order."""
-        for variant in self.case.variants:
-            make = self._maker(variant)
-            yield from self._times(variant.name, make)
-            yield self._peak_memory(variant.name, make)
-            yield from self._costs(variant.name, make)
+    def record(
+        self,
+        variant: Variant,
+        measure: Measure,
+        protocol: ProtocolRef,
+        *,
+        backends: Sequence[str] | None = None,
+        **fields: Any,  # noqa: ANN401 - Record's fields
+    ) -> Record:
+        """A record of one variant."""
+        return Record(
+            subject=Subject(kind="layer", name=variant.name, config=self._config(variant, backends)),
+            measure=measure,
+            protocol=protocol,
+            environment=self.environment.fingerprint,
+            code=self.environment.code,
+            run=self.run,
+            **fields,
+        )
 
-    def _maker(self, variant: Variant) -> Callable[..., Record]:
-        subject = Subject(kind="layer", name=variant.name, config=self._config(variant))
-
-        def make(measure: Measure, protocol: ProtocolRef, **fields: Any) -> Record:  # noqa: ANN401 - Record's fields
-            return Record(
-                subject=subject,
-                measure=measure,
-                protocol=protocol,
-                environment=self.environment.fingerprint,
-                code=self.environment.code,
-                run=self.run,
-                **fields,
-            )
-
-        return make
-
-    def _config(self, variant: Variant) -> dict[str, Any]:
-        probed = self.outcome.probed.get(variant.name)
+    def _config(self, variant: Variant, backends: Sequence[str] | None) -> dict[str, Any]:
         return {
             "suite": self.suite.name,
-            "case": self.case.name,
+            "case": self.part.case.name,
             "batch": self.job.shape[0],
             "shape": list(self.job.shape),
             "dtype": self.job.dtype,
@@ -72,50 +75,106 @@ class CaseRecords:
             "direction": self.job.direction,
             "threads": self.job.threads,
             "layout": variant.layout,
-            "backend": " + ".join(dict.fromkeys(probed.backends)) if probed else None,
+            "compile": variant.compile,
+            "backend": None if backends is None else " + ".join(dict.fromkeys(backends)),
             "layer": variant.layer,
             "layer_config": variant.config,
         }
 
+
+@dataclass(frozen=True)
+class PartRecords:
+    """The records of one measured part."""
+
+    maker: Maker
+    outcome: Outcome
+
+    @property
+    def job(self) -> Job:
+        """What the worker was asked for."""
+        return self.maker.job
+
+    def __iter__(self) -> Iterator[Record]:
+        """All records, variant by variant in the suite's order."""
+        for variant in self.maker.part.variants:
+            probed = self.outcome.probed.get(variant.name)
+            make = partial(self.maker.record, variant, backends=probed.backends if probed else None)
+            yield from self._times(variant.name, make)
+            yield self._peak_memory(variant.name, make)
+            yield from self._costs(variant.name, make)
+            if variant.compiles:
+                yield self._compile_time(variant.name, make)
+
     def _times(self, name: str, make: Callable[..., Record]) -> Iterator[Record]:
         protocol = self._timing_protocol()
-        timed = self.outcome.timed
+        timed, baseline = self.outcome.timed, self.job.baseline
         if timed is None or name not in timed.samples:
             for measure in (LATENCY, RATIO, THROUGHPUT):
                 yield make(measure, protocol, **self._why_not(name))
             return
-        comparison = Comparison(timed.samples, self.case.baseline, self.job.seed)
+        rule = self.job.rule
+        comparison = Comparison(
+            timed.samples,
+            baseline,
+            self.job.seed,
+            rule.threshold,
+            rule.clock,
+            rule.cache,
+            timed.stopped,
+            timed.seconds,
+        )
         latency = comparison.latency(name)
+        how = {"clock": rule.clock, "cache": rule.cache, "stopped": timed.stopped.value} | self._floor(comparison)
         raw = timed.samples[name].model_dump() | {"load": timed.load, "seed": self.job.seed, "budget": self.job.budget}
-        yield make(LATENCY, protocol, **_estimate(latency), details=raw | self._floor(comparison))
-        if self.case.baseline in timed.samples:
-            yield make(RATIO, protocol, **self._ratio(comparison, name))
+        yield make(LATENCY, protocol, **_estimate(latency), details=raw | how)
+        if baseline in timed.samples:
+            yield make(RATIO, protocol, **self._ratio(comparison, name, how))
         else:
-            reason = f"the baseline {self.case.baseline} could not be measured"
+            reason = f"the baseline {baseline} could not be measured"
             yield make(RATIO, protocol, status="skipped", reason=reason)
         yield make(THROUGHPUT, protocol, **_estimate(_rate(latency, self.job.shape[0])))
 
-    def _ratio(self, comparison: Comparison, name: str) -> dict[str, Any]:
+    def _ratio(self, comparison: Comparison, name: str, how: dict[str, Any]) -> dict[str, Any]:
         """Of a variant to the baseline; of the baseline to its own first run, which shows the noise floor."""
-        contender = again(name) if name == self.case.baseline else name
-        details = {
-            "verdict": comparison.verdict(contender, self.case.baseline).value,
-            "baseline": self.case.baseline,
-            "threshold": statistics.THRESHOLD,
+        baseline = self.job.baseline
+        contender = again(name) if name == baseline else name
+        missing = comparison.seconds_to_decide(contender, baseline)
+        details: dict[str, Any] = {
+            "verdict": comparison.verdict(contender, baseline).value,
+            "baseline": baseline,
+            "threshold": comparison.threshold,
+            "more_seconds_to_decide": None if missing == math.inf else missing,
+            "on_the_threshold": missing == math.inf,  # so that no time would decide it
         }
-        if name == self.case.baseline:
+        case = self.maker.part.case
+        if case.sweep is not None:
+            details["sweep"] = {"axis": case.sweep.axis, "value": self.maker.part.at}
+        if name == baseline:
             details["note"] = "the baseline's second run over its first: the noise floor"
-        return _estimate(comparison.ratio(contender, self.case.baseline)) | {
-            "details": details | self._floor(comparison)
-        }
+        return _estimate(comparison.ratio(contender, baseline)) | {"details": details | how}
 
     def _floor(self, comparison: Comparison) -> dict[str, Any]:
-        known = again(comparison.baseline) in comparison.samples
+        known = {comparison.baseline, again(comparison.baseline)} <= set(comparison.samples)
         return {"noise_floor": asdict(comparison.noise_floor()) if known else None}
+
+    def _compile_time(self, name: str, make: Callable[..., Record]) -> Record:
+        rule = {"what": "first call, forward and, where it is timed, backward", "caches_on_disk": "empty"}
+        protocol = ProtocolRef(name="compile_time.first_call", fingerprint=fingerprint(rule))
+        probed = self.outcome.probed.get(name)
+        if probed is None or probed.compile_seconds is None:
+            return make(COMPILE_TIME, protocol, **self._why_not(name))
+        return make(
+            COMPILE_TIME,
+            protocol,
+            value=probed.compile_seconds,
+            n=1,
+            no_interval="one call: a second one finds it compiled",
+            details={"graph_breaks": probed.graph_breaks, **rule},
+        )
 
     def _peak_memory(self, name: str, make: Callable[..., Record]) -> Record:
         technique = "cuda_allocator" if self.job.device == "cuda" else "resident"
-        covers = "forward and backward" if self.job.direction == "backward" else "forward"
+        covers = _COVERS[self.job.direction]
         rule = {"above": "inputs and parameters", "covers": covers, "runs": self.job.memory_runs, "warm": True}
         protocol = ProtocolRef(name=f"peak_memory.{technique}", fingerprint=fingerprint(rule))
         weighed = self.outcome.weighed.get(name)
@@ -143,7 +202,10 @@ class CaseRecords:
             yield make(PARAMETERS, count_protocol, **self._why_not(name))
             return
         cost = built.cost
-        flops = cost.forward_flops if self.job.direction == "forward" else cost.backward_flops
+        flops = {
+            "backward": cost.backward_flops,
+            "forward+backward": cost.forward_flops + cost.backward_flops,
+        }.get(self.job.direction, cost.forward_flops)
         yield make(FLOPS, flops_protocol, value=float(flops), no_interval=_FORMULA, details=cost.model_dump())
         yield make(PARAMETERS, count_protocol, value=float(cost.parameters), no_interval=_FORMULA)
 
@@ -152,6 +214,7 @@ class CaseRecords:
             "rule": self.job.rule.model_dump(),
             "direction": self.job.direction,
             "level": statistics.LEVEL,
+            "ratio_level": schedule.LEVEL,
             "resamples": statistics.RESAMPLES,
         }
         return ProtocolRef(name="latency.interleaved", fingerprint=fingerprint(rule))
@@ -166,11 +229,11 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     """The fields of a record with this value and interval."""
     fields: dict[str, Any] = {"value": estimate.value, "n": estimate.n}
     if estimate.low is None:
-        return fields | {"no_interval": _FEW}
+        return fields | {"no_interval": estimate.no_interval}
     return fields | {"low": estimate.low, "high": estimate.high, "level": estimate.level}
 
 
 def _rate(latency: Estimate, batch: int) -> Estimate:
     """Clips a second; the ends of the interval change places."""
     low, high = (None if end is None else batch / end for end in (latency.high, latency.low))
-    return Estimate(batch / latency.value, low, high, latency.n, latency.level)
+    return Estimate(batch / latency.value, low, high, latency.n, latency.level, latency.no_interval)

@@ -1,16 +1,20 @@
 """Start a case's worker, listen to it, and start it again without a variant that raised, crashed or hung."""
 
+import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 
+from vidgauge.bench.budget import CUT
 from vidgauge.bench.messages import MESSAGE, Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
 
 _STARTUP_SECONDS = 300.0
@@ -30,18 +34,21 @@ class Outcome:
     done: bool = False
 
 
-def run_case(job: Job, timeout: float, on_step: Callable[[Step], None] = lambda _step: None) -> Outcome:
+def run_case(
+    job: Job, timeout: float, on_step: Callable[[Step], None] = lambda _step: None, deadline: float | None = None
+) -> Outcome:
     """Run a job in a process of its own until all variants that can be measured have been.
 
     Args:
         job: what to measure.
         timeout: seconds after which one step of a variant is given up.
         on_step: told what is about to happen.
+        deadline: when to stop whatever is under way, by ``time.monotonic``; what is not known by then is skipped.
     """
     outcome, remaining = Outcome(), list(job.variants)
     while remaining and not outcome.done:
         names = [variant.name for variant in remaining]
-        for message in _worker(job.model_copy(update={"variants": remaining}), timeout):
+        for message in _worker(job.model_copy(update={"variants": remaining}), timeout, deadline):
             match message:
                 case Step():
                     on_step(message)
@@ -63,31 +70,62 @@ def run_case(job: Job, timeout: float, on_step: Callable[[Step], None] = lambda 
     return outcome
 
 
-def _worker(job: Job, timeout: float) -> Iterator[Message]:
+def _worker(job: Job, timeout: float, deadline: float | None) -> Iterator[Message]:
     """The messages of one worker; the last is always Done or Failed."""
     kills_before = _kernel_oom_kills()
-    with TemporaryFile("w+", encoding="utf-8") as task, TemporaryFile("w+", encoding="utf-8") as errors:
+    with (
+        TemporaryFile("w+", encoding="utf-8") as task,
+        TemporaryFile("w+", encoding="utf-8") as errors,
+        TemporaryDirectory(prefix="vidgauge-compiled-", ignore_cleanup_errors=True) as cache,
+    ):
         task.write(job.model_dump_json())
         task.seek(0)
         process = subprocess.Popen(  # noqa: S603 - fixed words only
-            _COMMAND, stdin=task, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
+            _COMMAND,
+            stdin=task,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+            env=os.environ | _where_to_compile(job, cache),
+            start_new_session=True,  # so that its compilers can be ended with it
         )
         try:
-            yield from _listen(process, timeout, errors, kills_before)
+            yield from _listen(process, timeout, deadline, errors, kills_before)
         finally:
-            process.kill()
-            process.wait()
+            _end(process)
 
 
-def _listen(process: "subprocess.Popen[str]", timeout: float, errors: IO[str], kills_before: int) -> Iterator[Message]:
+def _where_to_compile(job: Job, cache: str) -> dict[str, str]:
+    """Compile from scratch, so that how long it takes does not hang on earlier runs; on a CPU with its one process."""
+    folders = {"TORCHINDUCTOR_CACHE_DIR": cache, "TRITON_CACHE_DIR": str(Path(cache) / "triton")}
+    return folders | ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if job.device == "cpu" else {})
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Kill the worker, and whatever it started, on systems that group processes."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+
+
+def _listen(
+    process: "subprocess.Popen[str]", timeout: float, deadline: float | None, errors: IO[str], kills_before: int
+) -> Iterator[Message]:
     assert process.stdout is not None
     lines = _lines(process.stdout)
     variant, doing, limit = "", "start", _STARTUP_SECONDS
     while True:
+        left = limit if deadline is None else deadline - time.monotonic()
         try:
-            line = lines.get(timeout=limit)
+            line = lines.get(timeout=max(0.0, min(limit, left)))
         except queue.Empty:
-            yield Failed(variant=variant, status="timeout", reason=f"{doing}: nothing happened for {limit:g} s")
+            if left < limit:
+                yield Failed(variant="", status="skipped", reason=f"{CUT} was spent before it was done")
+            else:
+                yield Failed(variant=variant, status="timeout", reason=f"{doing}: nothing happened for {limit:g} s")
             return
         if line is None:
             yield _obituary(process.wait(), variant, doing, errors, kills_before)
@@ -122,7 +160,8 @@ def _obituary(status: int, variant: str, doing: str, errors: IO[str], kills_befo
         how = f"the worker ended with status {status}"
     else:
         how = f"the worker was killed by {signal.Signals(-status).name}"
-    out_of_memory = status == -signal.SIGKILL and _kernel_oom_kills() > kills_before
+    killed_for_memory = status == -signal.SIGKILL and _kernel_oom_kills() > kills_before
+    out_of_memory = killed_for_memory or "bad_alloc" in " ".join(last_words)
     reason = ": ".join([doing, how, *last_words])
     return Failed(variant=variant, status="oom" if out_of_memory else "failed", reason=reason[:500])
 

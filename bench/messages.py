@@ -4,21 +4,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from vidgauge.bench.suite import Direction, Variant
+from vidgauge.bench.suite import Device, Direction, Dtype, Variant
 from vidgauge.bench.timing.rounds import Samples, TimingRule
+from vidgauge.bench.timing.stopping import Stop
 from vidgauge.record import Frozen
 from vidgauge.reference_models.cost import Cost
 
 
 class Job(Frozen):
-    """One case at one batch in one direction."""
+    """What one worker does: a part of a suite."""
+
+    task: Literal["measure", "fit"] = "measure"
+    """To time and weigh, or only to see whether each variant can be called once."""
 
     variants: list[Variant]
     baseline: str
     shape: tuple[int, int, int, int, int]
     """The input's, batch first."""
-    dtype: str
-    device: str
+    dtype: Dtype
+    device: Device
     direction: Direction
     threads: int
     seed: int
@@ -26,6 +30,8 @@ class Job(Frozen):
     rule: TimingRule
     budget: float
     memory_runs: int
+    memory_limit: int | None = None
+    """Bytes beyond what the worker starts with; for a job on the CPU."""
 
 
 class Step(Frozen):
@@ -52,6 +58,10 @@ class Probed(Frozen):
     kind: Literal["probed"] = "probed"
     variant: str
     backends: list[str]
+    compile_seconds: float | None = None
+    """How long the first call of something compiled took, with empty caches."""
+    graph_breaks: int = 0
+    """Places at which torch.compile gave up and left the rest to Python."""
 
 
 class Weighed(Frozen):
@@ -70,6 +80,10 @@ class Timed(Frozen):
 
     kind: Literal["timed"] = "timed"
     samples: dict[str, Samples]
+    stopped: Stop
+    """Why there are no more."""
+    seconds: float
+    """How long the kept rounds took in all."""
     load: list[float]
     """The machine's load averages over 1, 5 and 15 minutes at the end."""
 
@@ -85,7 +99,8 @@ class Failed(Frozen):
 
     kind: Literal["failed"] = "failed"
     variant: str
-    status: Literal["failed", "oom", "timeout"]
+    status: Literal["failed", "oom", "timeout", "skipped"]
+    """``skipped``: it refuses what it was asked for on this machine, or nobody asked it."""
     reason: str
 
 

@@ -1,4 +1,4 @@
-"""The records of a profile as tables for a terminal: one for each case, batch and direction."""
+"""The records of a profile for a terminal: a table for each case, dtype, direction and shape, and what they imply."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -6,6 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from vidgauge.bench import case_records
+from vidgauge.bench.crossover import CROSSOVER
+from vidgauge.bench.largest import LARGEST
 from vidgauge.record import Measure, Record
 
 _Row = dict[str, Record]
@@ -13,12 +15,62 @@ _Row = dict[str, Record]
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
-    """One table for each case, batch and direction, in the order of the records."""
+    """One table for each case, dtype, direction and shape that was measured, in the order of the records."""
     cases: dict[str, dict[str, _Row]] = {}
     for record in records:
-        rows = cases.setdefault(_title(record), {})
-        rows.setdefault(record.subject.name, {})[record.measure.name] = record
-    return [_table(title, list(rows.values())) for title, rows in cases.items()]
+        if record.measure != CROSSOVER and not record.measure.name.startswith(LARGEST):
+            rows = cases.setdefault(_title(record), {})
+            rows.setdefault(record.subject.name, {})[record.measure.name] = record
+    return [_table(title, list(rows.values())) for title, rows in cases.items() if not _all_skipped(rows.values())]
+
+
+def findings(records: Iterable[Record]) -> list[str]:
+    """What the tables do not show, a line each: crossovers, largest extents, and how much was skipped and why."""
+    records = list(records)
+    lines = [_crossover(record) for record in records if record.measure == CROSSOVER]
+    lines += [_largest(record) for record in records if record.measure.name.startswith(LARGEST)]
+    cases: dict[str, dict[str, _Row]] = {}
+    for record in records:
+        if record.measure == case_records.LATENCY:
+            cases.setdefault(_title(record), {})[record.subject.name] = {record.measure.name: record}
+    skipped = [rows for rows in cases.values() if _all_skipped(rows.values())]
+    if skipped:
+        lines.append(f"{len(skipped)} of {len(cases)} parts skipped:")
+    for rows in skipped:
+        first = next(iter(rows.values()))[case_records.LATENCY.name]
+        lines.append(f"  {_title(first)}: {first.reason}")
+    return lines
+
+
+def _all_skipped(rows: Iterable[_Row]) -> bool:
+    return all(row[case_records.LATENCY.name].status == "skipped" for row in rows)
+
+
+def _crossover(record: Record) -> str:
+    details = record.details
+    where = f"{_asked(record)}: {record.subject.name} against {details['baseline']}"
+    if record.value is None:
+        return f"{where}: {record.reason}"
+    changes = (
+        f"{one['before']} at {details['axis']} = {one['between'][0]}, {one['after']} at {one['between'][1]}"
+        for one in details["crossings"]
+    )
+    return f"{where}: {'; '.join(changes)}"
+
+
+def _largest(record: Record) -> str:
+    axis, limit = record.details["axis"], record.details["memory_limit"]
+    room = "the memory of the GPU" if limit is None else f"{limit / 2**30:g} GiB"
+    where = f"{_asked(record)}: {record.subject.name}"
+    if record.value is None:
+        return f"{where}: largest {axis} not found: {record.reason}"
+    more = " or more" if record.details["reached_most"] else ""
+    return f"{where}: largest {axis} in {room}: {record.value:g}{more}"
+
+
+def _asked(record: Record) -> str:
+    config = record.subject.config
+    return f"{config['case']}, {config['dtype']}, {config['direction']}"
 
 
 def summary(records: Iterable[Record]) -> Table:
@@ -31,6 +83,8 @@ def summary(records: Iterable[Record]) -> Table:
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     rows: dict[tuple[str, str, str], _Row] = {}
     for record in records:
+        if record.measure == CROSSOVER or record.measure.name.startswith(LARGEST):
+            continue
         config = record.subject.config
         key = (record.subject.name, str(config["batch"]), config["direction"])
         rows.setdefault(key, {})[record.measure.name] = record
@@ -58,6 +112,9 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
     table.add_column("layer")
     for column in ("latency (ms)", "time / baseline", "clips/s", "peak (MiB)", "GFLOP"):
         table.add_column(column, justify="right")
+    compiles = any(case_records.COMPILE_TIME.name in row for row in rows)
+    if compiles:
+        table.add_column("compile (s)", justify="right")
     table.add_column("backend")
     for row in rows:
         latency = row[case_records.LATENCY.name]
@@ -68,6 +125,7 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
             _cell(row, case_records.THROUGHPUT, lambda value: f"{value:.3g}", interval=False),
             _cell(row, case_records.PEAK_MEMORY, lambda value: f"{value / 2**20:.1f}"),
             _cell(row, case_records.FLOPS, lambda value: f"{value / 1e9:.3g}"),
+            *([_cell(row, case_records.COMPILE_TIME, lambda value: f"{value:.1f}")] if compiles else []),
             latency.subject.config["backend"] or "",
         )
     failures = [row[case_records.LATENCY.name] for row in rows if row[case_records.LATENCY.name].status != "ok"]
@@ -87,7 +145,9 @@ def _verdict(row: _Row) -> str:
 
 
 def _cell(row: _Row, measure: Measure, write: Callable[[float], str], *, interval: bool = True) -> str:
-    record = row[measure.name]
+    record = row.get(measure.name)
+    if record is None:
+        return ""
     if record.value is None:
         return record.status
     if record.low is None or record.high is None or not interval:

@@ -1,20 +1,29 @@
-"""Profile the layers of a suite: one worker process a case, six records a variant."""
+"""Profile the layers of a suite: one worker process for each part, six or seven records a variant."""
 
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, groupby
 from pathlib import Path
 
 import torch
 
-from vidgauge.bench.case_records import CaseRecords
-from vidgauge.bench.launch import run_case
-from vidgauge.bench.messages import Job, Step
-from vidgauge.bench.suite import Case, Direction, Suite, read_suite
+from vidgauge.bench.budget import Budget
+from vidgauge.bench.case_records import Maker, PartRecords
+from vidgauge.bench.crossover import crossover_records
+from vidgauge.bench.largest import largest_records, skipped_records
+from vidgauge.bench.launch import Outcome, run_case
+from vidgauge.bench.messages import Failed, Job, Step
+from vidgauge.bench.parts import Part, check_parts, parts
+from vidgauge.bench.resume import Earlier, find_earlier, placed
+from vidgauge.bench.suite import Case, Device, Suite, Variant, read_suite
 from vidgauge.bench.suites import SUITES
+from vidgauge.bench.timing.clocks import ClockName
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
+from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Record
-from vidgauge.reference_models.layers import check
 from vidgauge.store import Store
 
 Progress = Callable[[float, float, str], None]
@@ -27,11 +36,17 @@ def profile(
     progress: Progress | None = None,
     seed: int = 0,
     threads: int | None = None,
+    *,
+    device: Device = "cpu",
+    clock: ClockName | None = None,
+    budget: float | None = None,
+    memory_limit: float | None = None,
+    resume: bool = False,
 ) -> list[Record]:
     """Measure latency, throughput, peak memory, FLOPs and parameters of every layer in a suite.
 
-    Each case at each batch in each direction runs in a process of its own. A layer that raises, crashes, hangs or runs
-    out of memory gives records with that status, and the others are measured without it.
+    Each case at each dtype, direction and shape runs in a process of its own. A layer that raises, crashes, hangs or
+    runs out of memory gives records with that status, and the others are measured without it.
 
     Args:
         suite: a suite, its name, or the path of a TOML file.
@@ -39,66 +54,180 @@ def profile(
         progress: told how far it is.
         seed: of weights, inputs, the rounds' orders and the bootstrap.
         threads: inside one operator; the suite's choice unless given, and torch's default where it makes none.
+        device: where the layers run.
+        clock: what tells the time; the suite's choice unless given, and where it makes none, the wall clock on a CPU
+            and CUDA events on a GPU.
+        budget: seconds for all of it. Cases go in order; what does not fit any more becomes skipped records.
+        memory_limit: GiB that a worker on a CPU may take beyond what it starts with; the suite's choice unless given.
+        resume: go on with the latest unfinished run of the same suite, seed, threads, device, clock and limit in the
+            same environment in the store, if there is one: what it has finished is not measured again.
 
     Returns:
-        the records: latency, ratio_to_baseline, throughput, peak_memory, flops and parameters of each variant.
+        the records of the whole run: latency, ratio_to_baseline, throughput, peak_memory, flops, parameters and, where
+        something compiles, compile_time of each variant; the crossovers of sweeps; the largest extents.
 
     Raises:
         UsageError: where the suite, one of its layers or a layer's arguments do not exist, or there is no such device.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
-    suite = _find(suite)
-    _check(suite)
+    if budget is not None and budget <= 0:
+        raise UsageError(f"the budget is {budget} s; it must be above 0")
+    if memory_limit is not None and memory_limit <= 0:
+        raise UsageError(f"the memory limit is {memory_limit} GiB; it must be above 0")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("there is no CUDA device here; profile on the CPU with --device cpu")
+    suite = _as_asked(find_suite(suite), device, clock, memory_limit)
+    planned = list(parts(suite))
+    check_parts(suite, planned)
     threads = threads or suite.threads or torch.get_num_threads()
     environment = Environment(**Environment.capture().model_dump() | {"threads": threads})
-    run, records, done = uuid.uuid4().hex, list[Record](), 0.0
-    total = sum(case.budget for case, _, _ in suite.runs())
-    for case, batch, direction in suite.runs():
-
-        def on_step(step: Step, case: Case = case, batch: int = batch, done: float = done) -> None:
-            if progress is not None:
-                what = f"{case.name} x{batch} {step.variant}: {step.doing}"
-                progress(done + step.fraction * case.budget, total, what)
-
-        job = _job(suite, case, batch, direction, seed, threads)
-        outcome = run_case(job, suite.timeout, on_step)
-        for record in CaseRecords(suite, case, job, outcome, environment, run):
-            records.append(record)
-            if store is not None:
-                store.add(record, environment)
-        done += case.budget
-    if progress is not None:
-        progress(total, total, "done")
+    session = _Session(suite, device, seed, threads, environment, Budget(budget), progress)
+    session.total = sum(part.seconds for part in planned)
+    if resume and store is not None:
+        session.go_on(find_earlier(store, session.ask, environment.fingerprint), planned)
+    records = []
+    for record, is_new in session.records(planned):
+        records.append(record)
+        if is_new and store is not None:
+            store.add(record, environment)
+    session.tell(0.0, "done")
     return records
 
 
-def _find(suite: str | Suite) -> Suite:
+def find_suite(suite: str | Suite) -> Suite:
+    """A suite by its name, or from the path of a TOML file."""
     if isinstance(suite, Suite):
         return suite
     return read_suite(Path(suite)) if suite.endswith(".toml") else SUITES[suite]
 
 
-def _check(suite: Suite) -> None:
-    """Refuse a suite that asks for what is not there, before anything runs."""
-    for case in suite.cases:
-        for variant in case.variants:
-            check(variant.layer, **variant.config)
-        if case.device == "cuda" and not torch.cuda.is_available():
-            raise UsageError(f"case {case.name!r} of suite {suite.name!r} needs a CUDA device, and there is none")
+def _as_asked(suite: Suite, device: Device, clock: ClockName | None, memory_limit: float | None) -> Suite:
+    """The suite with what the user chose in its place."""
+    if clock is None and "clock" not in suite.timing.model_fields_set and device == "cuda":
+        clock = "cuda_events"
+    timing = suite.timing if clock is None else suite.timing.model_copy(update={"clock": clock})
+    if timing.clock.startswith("cuda") and device == "cpu":
+        raise UsageError(f"clock {timing.clock!r} is for a GPU; take 'wall' or 'cpu'")
+    return suite.model_copy(update={"timing": timing, "memory_limit": memory_limit or suite.memory_limit})
 
 
-def _job(suite: Suite, case: Case, batch: int, direction: Direction, seed: int, threads: int) -> Job:
-    return Job(
-        variants=case.variants,
-        baseline=case.baseline,
-        shape=(batch, *case.shape),
-        dtype=case.dtype,
-        device=case.device,
-        direction=direction,
-        threads=threads,
-        seed=seed,
-        rule=suite.timing,
-        budget=case.budget,
-        memory_runs=suite.memory_runs,
-    )
+@dataclass
+class _Session:
+    """One run over a suite."""
+
+    suite: Suite
+    device: Device
+    seed: int
+    threads: int
+    environment: Environment
+    budget: Budget
+    progress: Progress | None
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    finished: dict[str, list[Record]] = field(default_factory=dict)
+    """Parts of an earlier start of this run, by key."""
+    done: float = 0.0
+    total: float = 0.0
+
+    @property
+    def ask(self) -> str:
+        """Fingerprint of what the run was asked for."""
+        return fingerprint([self.suite.model_dump(mode="json"), self.device, self.seed, self.threads])
+
+    def key(self, part: Part) -> str:
+        """Fingerprint of what a part is."""
+        case = part.case.largest.model_dump() if part.case.largest else None
+        return fingerprint([part.case.name, self.job(part).model_dump(mode="json"), case])
+
+    def go_on(self, earlier: Earlier | None, planned: list[Part]) -> None:
+        """Take over an earlier start, unless there is nothing left of it to do."""
+        if earlier is not None and not self._is_whole(earlier, planned):
+            self.run, self.finished = earlier.run, earlier.parts
+
+    def records(self, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
+        """All records of the run, and whether each is new."""
+        for case, of_case in groupby(planned, key=lambda part: part.case):
+            records: list[Record] = []
+            changed = False
+            for part in of_case:
+                key = self.key(part)
+                known = self.finished.get(key)
+                found = placed(list(self._measure(part)), self.ask, key) if known is None else known
+                records, changed = records + found, changed or known is None
+                yield from ((record, known is None) for record in found)
+                self.done += part.seconds
+            key = _crossover_key(case)
+            known = None if changed else self.finished.get(key)
+            found = placed(list(crossover_records(records)), self.ask, key) if known is None else known
+            yield from ((record, known is None) for record in found)
+
+    def tell(self, seconds: float, what: str) -> None:
+        """Report how far it is."""
+        if self.progress is not None:
+            self.progress(min(self.done + seconds, self.total), self.total, what)
+
+    def job(self, part: Part) -> Job:
+        """What the worker of a part is asked for."""
+        limit = self.suite.memory_limit if self.device == "cpu" else None
+        return Job(
+            variants=list(part.variants),
+            baseline=part.case.baseline,
+            shape=part.shape,
+            dtype=part.dtype,
+            device=self.device,
+            direction=part.direction,
+            threads=self.threads,
+            seed=self.seed,
+            rule=self.suite.timing,
+            budget=part.case.budget,
+            memory_runs=self.suite.memory_runs,
+            memory_limit=None if limit is None else round(limit * 2**30),
+        )
+
+    def _measure(self, part: Part) -> Iterator[Record]:
+        maker = Maker(self.suite, part, self.job(part), self.environment, self.run)
+        reason = self._why_not(part)
+        if reason:
+            skipped = Failed(variant="", status="skipped", reason=reason)
+            outcome = Outcome(failed={variant.name: skipped for variant in part.variants})
+            yield from skipped_records(maker, reason) if part.case.largest else PartRecords(maker, outcome)
+            return
+        began = time.monotonic()
+        title = f"{part.case.name} {part.dtype} {part.direction} {'x'.join(map(str, part.shape))}"
+
+        def on_step(step: Step) -> None:
+            self.tell(step.fraction * part.seconds, f"{title} {step.variant}: {step.doing}")
+
+        def on_try(variant: Variant, extent: int) -> None:
+            self.tell(0.0, f"{title} {variant.name}: {extent}")
+
+        if part.case.largest:
+            yield from largest_records(maker, self.suite.timeout, on_try)
+        else:
+            outcome = run_case(maker.job, self.suite.timeout, on_step, self.budget.deadline)
+            yield from PartRecords(maker, outcome)
+        self.budget.took(part.seconds, time.monotonic() - began)
+
+    def _why_not(self, part: Part) -> str:
+        """Why a part is skipped; nothing if it is not."""
+        if self.device not in part.case.devices:
+            return f"the case is for {' and '.join(part.case.devices)} only"
+        if part.dtype == "tf32" and self.device == "cpu":
+            return "tf32 is a precision of GPUs"
+        if self.suite.timing.clock == "cuda_graph" and part.direction == "backward":
+            return "a CUDA graph cannot be replayed where each call needs a forward pass before it"
+        return self.budget.refuses(part.seconds)
+
+    def _is_whole(self, earlier: Earlier, planned: list[Part]) -> bool:
+        for case, of_case in groupby(planned, key=lambda part: part.case):
+            found = [earlier.parts.get(self.key(part)) for part in of_case]
+            if None in found:
+                return False
+            wanted = list(crossover_records(chain.from_iterable(filter(None, found))))
+            if len(wanted) != len(earlier.parts.get(_crossover_key(case), [])):
+                return False
+        return True
+
+
+def _crossover_key(case: Case) -> str:
+    return fingerprint(["crossovers", case.model_dump(mode="json")])

@@ -1,17 +1,21 @@
 """What a suite is: cases, each a list of layers that run on one input and are compared with one baseline."""
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from vidgauge.bench.timing.rounds import TimingRule
-from vidgauge.errors import UsageError
+from vidgauge.errors import UsageError, near_misses
 from vidgauge.record import Frozen
 
-Direction = Literal["forward", "backward"]
+Direction = Literal["inference", "forward", "backward", "forward+backward"]
+"""``inference`` keeps nothing for a backward pass; ``forward`` keeps what autograd wants."""
+Device = Literal["cpu", "cuda"]
+Dtype = Literal["float64", "float32", "tf32", "bfloat16", "float16"]
+"""``tf32`` is float32 in memory, multiplied with the ten-bit mantissas of a GPU's tensor cores."""
+Axis = Literal["batch", "T", "H", "W", "HW", "C"]
 
 
 class Variant(Frozen):
@@ -22,31 +26,75 @@ class Variant(Frozen):
     label: str = ""
     """What tables call it; the layer's name unless given."""
     config: dict[str, Any] = Field(default_factory=dict)
-    """The layer's arguments."""
+    """The layer's arguments. ``"T"``, ``"H"``, ``"W"`` and ``"C"`` stand for the extents of the case's input."""
     layout: Literal["contiguous", "channels_last_3d"] = "contiguous"
     """Memory format of the input and of the weights; the second is for convolutions alone."""
+    compile: bool = False
+    """Whether it goes through torch.compile. How long that takes is a record of its own."""
 
     @property
     def name(self) -> str:
         """The label, or the layer's name."""
         return self.label or self.layer
 
+    @property
+    def compiles(self) -> bool:
+        """Whether its first call compiles something: all of it, or FlexAttention's kernel."""
+        return self.compile or self.config.get("form") == "flex"
+
+
+class Sweep(Frozen):
+    """One extent of the input, at several values: where along them does the winner change?"""
+
+    axis: Axis
+    """``HW`` sets height and width alike."""
+    values: list[PositiveInt] = Field(min_length=2)
+    """In ascending order."""
+
+    @model_validator(mode="after")
+    def _ascend(self) -> Self:
+        if sorted(set(self.values)) != self.values:
+            raise ValueError(f"the values {self.values} must be in ascending order, each once")
+        return self
+
+
+class Largest(Frozen):
+    """How far one extent of the input can grow before memory ends."""
+
+    axis: Axis
+    step: PositiveInt = 1
+    """Only multiples of this are tried: of a window's length, say."""
+    most: PositiveInt
+    """Where to stop although there is memory left."""
+
+    @model_validator(mode="after")
+    def _leave_room(self) -> Self:
+        if self.most < self.step:
+            raise ValueError(f"most is {self.most}, less than one step of {self.step}")
+        return self
+
 
 class Case(Frozen):
-    """One input and the layers that take it; measured once for each batch and direction."""
+    """One input and the layers that take it; measured once for each dtype, direction and batch."""
 
     name: str
     shape: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
     """The input without its batch: (C, T, H, W) for video_bcthw, (T, H, W, C) for tokens_bthwc."""
-    batches: list[PositiveInt] = Field(min_length=1)
+    batches: list[PositiveInt] = Field(default=[1], min_length=1)
     directions: list[Direction] = Field(min_length=1)
+    dtypes: list[Dtype] = Field(default=["float32"], min_length=1)
+    devices: list[Device] = Field(default=["cpu", "cuda"], min_length=1)
+    """Where the case makes sense; on another it becomes skipped rows."""
     budget: PositiveFloat
-    """Seconds of interleaved rounds for each batch and direction."""
+    """Seconds of interleaved rounds for each dtype, direction and batch; with ``largest``, of the search of one
+    variant."""
     variants: list[Variant] = Field(min_length=1)
     baseline: str
     """The variant whose time the others are divided by, and which runs twice in every round."""
-    dtype: Literal["float64", "float32", "bfloat16", "float16"] = "float32"
-    device: Literal["cpu", "cuda"] = "cpu"
+    sweep: Sweep | None = None
+    """Measure at each of several extents, and find where the winner changes."""
+    largest: Largest | None = None
+    """Instead of timing anything, find the largest extent that fits into memory."""
 
     @model_validator(mode="after")
     def _names_hold_together(self) -> Self:
@@ -57,9 +105,18 @@ class Case(Frozen):
             raise ValueError(f"the baseline {self.baseline!r} of case {self.name!r} is not among {', '.join(names)}")
         return self
 
+    @model_validator(mode="after")
+    def _axes_hold_together(self) -> Self:
+        if self.sweep and self.largest:
+            raise ValueError(f"case {self.name!r} has both sweep and largest; make two cases of it")
+        varied = self.sweep or self.largest
+        if varied and varied.axis == "batch" and "batches" in self.model_fields_set:
+            raise ValueError(f"case {self.name!r} varies the batch, so it takes no batches of its own")
+        return self
+
 
 class Suite(Frozen):
-    """Cases that are measured by one rule."""
+    """Cases that are measured by one rule, in this order: where a budget cuts, it cuts at the end."""
 
     name: str
     summary: str
@@ -70,15 +127,34 @@ class Suite(Frozen):
     """Threads inside one operator; torch's default unless given."""
     memory_runs: PositiveInt = 2
     """Runs of which the largest peak counts."""
+    memory_limit: PositiveFloat | None = None
+    """GiB that a worker on the CPU may take beyond what it starts with; what wants more is out of memory."""
     timeout: PositiveFloat = 60.0
     """Seconds after which a single step of a variant (building it, one call) is given up."""
 
-    def runs(self) -> Iterator[tuple[Case, int, Direction]]:
-        """Everything that is measured: each case at each batch in each direction."""
+    @model_validator(mode="after")
+    def _cases_hold_together(self) -> Self:
+        names = [case.name for case in self.cases]
+        if len(set(names)) < len(names):
+            raise ValueError("two cases have the same name")
         for case in self.cases:
-            for batch in case.batches:
-                for direction in case.directions:
-                    yield case, batch, direction
+            if case.largest and "cpu" in case.devices and self.memory_limit is None:
+                raise ValueError(
+                    f"case {case.name!r} looks for the largest {case.largest.axis} on a CPU, so the suite needs a "
+                    "memory_limit (GiB): without one the search would drive the machine into swap"
+                )
+        return self
+
+
+_MODELS: dict[tuple[str, ...], type[Frozen]] = {
+    (): Suite,
+    ("timing",): TimingRule,
+    ("cases",): Case,
+    ("cases", "variants"): Variant,
+    ("cases", "sweep"): Sweep,
+    ("cases", "largest"): Largest,
+}
+"""What stands at each path of a suite, for the names of its keys."""
 
 
 def parse_suite(table: dict[str, Any]) -> Suite:
@@ -91,8 +167,13 @@ def parse_suite(table: dict[str, Any]) -> Suite:
         return Suite.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise UsageError(f"suite {table.get('name')!r}: {place}: {first['msg']}") from None
+        *path, last = first["loc"] or ("the whole",)
+        place = ".".join(map(str, (*path, last)))
+        said = first["msg"]
+        if first["type"] == "extra_forbidden":
+            model = _MODELS[tuple(key for key in path if isinstance(key, str))]
+            said = f"there is no such key; {near_misses(str(last), list(model.model_fields))}"
+        raise UsageError(f"suite {table.get('name')!r}: {place}: {said}") from None
 
 
 def read_suite(path: Path) -> Suite:

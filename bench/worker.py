@@ -3,25 +3,30 @@
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Literal, TextIO, cast
 
 import numpy as np
 import torch
+from torch import nn
 
 from vidgauge.bench import passes
-from vidgauge.bench.backend import backends
+from vidgauge.bench.backend import backends, compiled_backends
+from vidgauge.bench.limits import die_with_parent, limit_memory
 from vidgauge.bench.memory import NotMeasurableError, peak_bytes
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
 from vidgauge.bench.suite import Direction, Variant
-from vidgauge.bench.timing.comparison import again
-from vidgauge.bench.timing.rounds import Action, interleave
+from vidgauge.bench.timing.comparison import again, against
+from vidgauge.bench.timing.rounds import Action, run_rounds
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.layer import Layer
 from vidgauge.reference_models.layers import build
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """By the number of a kernel's dimensions; kernels along one axis have no such layout."""
+_IN_MEMORY = {"tf32": "float32"}
+_NO_LIMIT = 2**20
 Send = Callable[[Message], None]
 Announce = Callable[[str, str, float], None]
 """Told the variant, what is done with it, and the fraction of the time budget that is spent."""
@@ -30,6 +35,7 @@ Announce = Callable[[str, str, float], None]
 def run(job: Job, send: Send) -> None:
     """Build every variant, time all in interleaved rounds, weigh each; tell of the first failure, and stop there."""
     torch.set_num_threads(job.threads)
+    _allow_tf32(job.dtype == "tf32")
     doing = Step(variant=job.baseline, doing="start")
 
     def step(variant: str, what: str, fraction: float) -> None:
@@ -38,42 +44,96 @@ def run(job: Job, send: Send) -> None:
         send(doing)
 
     try:
-        actions = {variant.name: _prepare(variant, job, step, send) for variant in job.variants}
-        send(_time(actions, job, step))
-        for name, action in actions.items():  # after time: it changes how memory is allocated
-            step(name, "memory", 1.0)
-            send(_weigh(name, action, job))
+        if job.task == "fit":
+            _fit(job, step, send)
+        else:
+            _measure(job, step, send)
     except Exception as error:  # noqa: BLE001 - a layer may raise anything, and it becomes a record
-        status = "oom" if _is_out_of_memory(error) else "failed"
         reason = f"{doing.doing}: {type(error).__name__}: {' '.join(str(error).split())}"
-        send(Failed(variant=doing.variant, status=status, reason=reason[:500]))
+        send(Failed(variant=doing.variant, status=_status(error), reason=reason[:500]))
     else:
         send(Done())
+
+
+def _measure(job: Job, step: Announce, send: Send) -> None:
+    actions = {variant.name: _prepare(variant, job, step, send) for variant in job.variants}
+    send(_time(actions, job, step))
+    for name, action in actions.items():  # after time: it changes how memory is allocated
+        step(name, "memory", 1.0)
+        send(_weigh(name, action, job))
+
+
+def _fit(job: Job, step: Announce, send: Send) -> None:
+    """One call of each variant, which memory allows or not."""
+    for variant in job.variants:
+        step(variant.name, "build", 0.0)
+        layer, inputs = _build(variant, job)
+        send(Built(variant=variant.name, cost=layer.cost(job.shape)))
+        step(variant.name, "first call", 0.0)
+        passes.whole_call(passes.action(_called(layer, variant), inputs, job.direction))
 
 
 def _prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
     step(variant.name, "build", 0.0)
     layer, inputs = _build(variant, job)
     send(Built(variant=variant.name, cost=layer.cost(job.shape)))
-    step(variant.name, "first call", 0.0)
-    send(Probed(variant=variant.name, backends=backends(lambda: _visible_call(layer, inputs, job.direction))))
-    return passes.action(layer, inputs, job.direction)
+    called = _called(layer, variant)
+    action = passes.action(called, inputs, job.direction, waits=not job.rule.clock.startswith("cuda"))
+    if variant.compiles:
+        step(variant.name, "compile", 0.0)
+        seconds, breaks = _compile(action, job.device)
+        found = ["flex_attention"] if _is_flex(layer) else []
+        if variant.compile:
+            found += compiled_backends(lambda: passes.whole_call(action))
+        send(Probed(variant=variant.name, backends=found, compile_seconds=seconds, graph_breaks=breaks))
+    else:
+        step(variant.name, "first call", 0.0)
+        send(Probed(variant=variant.name, backends=backends(lambda: _visible_call(layer, inputs, job.direction))))
+    return action
+
+
+def _called(layer: Layer, variant: Variant) -> nn.Module:
+    """The layer, or what torch.compile makes of it: for this shape alone, and never silently un-compiled again."""
+    if not variant.compile:
+        return layer
+    torch._dynamo.config.recompile_limit = _NO_LIMIT  # layers of one class share the count
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    return cast("nn.Module", torch.compile(layer, dynamic=False))
+
+
+def _compile(action: Action, device: str) -> tuple[float, int]:
+    """Make the first call; how long it took, and how many graph breaks there were."""
+    counter = torch._dynamo.utils.counters["graph_break"]
+    breaks, start = sum(counter.values()), time.perf_counter()
+    passes.whole_call(action)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start, sum(counter.values()) - breaks
+
+
+def _is_flex(layer: Layer) -> bool:
+    """Whether it runs FlexAttention, which neither modes nor the profiler see once it is compiled."""
+    return getattr(layer, "form", None) == "flex"
 
 
 def _time(actions: dict[str, Action], job: Job, step: Announce) -> Timed:
     """Interleave all variants, the baseline twice."""
     contenders, owners = dict(actions), {name: name for name in actions}
-    if job.baseline in actions:
+    compared = job.baseline in actions
+    if compared:
         twice = again(job.baseline)
         contenders[twice], owners[twice] = actions[job.baseline], job.baseline
-    samples = interleave(
+    rounds = run_rounds(
         contenders,
         job.rule,
         job.budget,
         np.random.default_rng(job.seed),
+        pairs=against(job.baseline, actions) if compared else (),
+        device=job.device,
         announce=lambda name, fraction: step(owners[name], "time", fraction),
     )
-    return Timed(samples=samples, load=list(os.getloadavg()) if hasattr(os, "getloadavg") else [])
+    load = list(os.getloadavg()) if hasattr(os, "getloadavg") else []
+    return Timed(samples=rounds.samples, stopped=rounds.stopped, seconds=rounds.seconds, load=load)
 
 
 def _weigh(name: str, action: Action, job: Job) -> Weighed:
@@ -88,7 +148,7 @@ def _build(variant: Variant, job: Job) -> tuple[Layer, tuple[torch.Tensor, ...]]
     """The layer and all that it takes, from the job's seed: the same for every run of the job."""
     torch.manual_seed(job.seed)  # layers draw their weights from the global generator, which this process owns
     layer = build(variant.layer, **variant.config)
-    dtype: torch.dtype = getattr(torch, job.dtype)
+    dtype: torch.dtype = getattr(torch, _IN_MEMORY.get(job.dtype, job.dtype))
     layer = layer.to(device=job.device, dtype=dtype).eval()
     generator = torch.Generator().manual_seed(job.seed)
     x = torch.randn(job.shape, generator=generator).to(job.device, dtype)
@@ -105,12 +165,22 @@ def _build(variant: Variant, job: Job) -> tuple[Layer, tuple[torch.Tensor, ...]]
 
 def _visible_call(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Direction) -> None:
     """One forward pass with gradients as in the timed one, yet outside inference mode, which hides convolutions."""
-    with torch.set_grad_enabled(direction == "backward"):
-        layer(*(x.detach().requires_grad_(direction == "backward") for x in inputs))
+    with_gradients = direction != "inference"
+    with torch.set_grad_enabled(with_gradients):
+        layer(*(x.detach().requires_grad_(with_gradients) for x in inputs))
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+def _allow_tf32(allow: bool) -> None:
+    """Whether float32 may be multiplied as TF32 on a GPU: by default torch lets convolutions and not matrices."""
+    torch.set_float32_matmul_precision("high" if allow else "highest")
+    torch.backends.cudnn.allow_tf32 = allow
+
+
+def _status(error: Exception) -> Literal["failed", "oom", "skipped"]:
+    """Refusals (an unsupported kernel, say) are no failures."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+        return "oom"
+    return "skipped" if isinstance(error, UsageError | NotImplementedError) else "failed"
 
 
 def _own_stdout() -> TextIO:
@@ -122,6 +192,7 @@ def _own_stdout() -> TextIO:
 
 def main() -> None:
     """Read a job, run it, tell what happens."""
+    die_with_parent()
     gc.freeze()  # what is imported stays: collections need not walk through it
     with _own_stdout() as channel:
 
@@ -129,7 +200,10 @@ def main() -> None:
             channel.write(message.model_dump_json() + "\n")
             channel.flush()
 
-        run(Job.model_validate_json(sys.stdin.read()), send)
+        job = Job.model_validate_json(sys.stdin.read())
+        if job.memory_limit is not None and job.device == "cpu":
+            limit_memory(job.memory_limit)
+        run(job, send)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """The parent's side, against workers of a few lines that need no torch."""
 
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from vidgauge.bench import launch
+from vidgauge.bench.budget import CUT
 from vidgauge.bench.launch import Outcome, run_case
 from vidgauge.bench.messages import Job, Step
 from vidgauge.bench.suite import Variant
 from vidgauge.bench.timing.rounds import TimingRule
+from vidgauge.reference_models.cost import Cost
 
 _PREAMBLE = """
 import json, os, signal, sys, time
@@ -17,13 +21,19 @@ names = [variant["layer"] for variant in json.load(sys.stdin)["variants"]]
 def send(**message): print(json.dumps(message), flush=True)
 def step(name, doing): send(kind="step", variant=name, doing=doing)
 def timed():
-    send(kind="timed", samples={n: dict(seconds=[1.0], positions=[0], calls=1) for n in names}, load=[])
+    send(kind="timed", samples={n: dict(seconds=[1.0], positions=[0], calls=1) for n in names},
+         load=[], stopped="budget", seconds=1.0)
     send(kind="done")
 """
 
 
 def outcome(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, *names: str, timeout: float = 30.0
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    script: str,
+    *names: str,
+    timeout: float = 30.0,
+    seconds: float | None = None,
 ) -> tuple[Outcome, list[Step]]:
     file = tmp_path / "worker.py"
     file.write_text(_PREAMBLE + script)
@@ -34,7 +44,7 @@ def outcome(
         shape=(1, 1, 1, 1, 1),
         dtype="float32",
         device="cpu",
-        direction="forward",
+        direction="inference",
         threads=1,
         seed=0,
         rule=TimingRule(),
@@ -42,7 +52,8 @@ def outcome(
         memory_runs=1,
     )
     steps: list[Step] = []
-    return run_case(job, timeout, steps.append), steps
+    deadline = None if seconds is None else time.monotonic() + seconds
+    return run_case(job, timeout, steps.append, deadline), steps
 
 
 def test_a_good_worker_is_started_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -83,6 +94,62 @@ timed()
     assert done.failed["tells"].status == "oom"
     assert done.timed is not None
     assert set(done.timed.samples) == {"a"}
+
+
+def test_at_the_deadline_what_is_not_known_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = "step('a', 'build'); send(kind='built', variant='a', cost=COST); step('b', 'build'); time.sleep(600)"
+    cost = repr(dict.fromkeys(Cost.model_fields, 0))
+    done, _ = outcome(monkeypatch, tmp_path, script.replace("COST", cost), "a", "b", seconds=2.0)
+    assert set(done.built) == {"a"}
+    assert {failed.status for failed in done.failed.values()} == {"skipped"}
+    assert set(done.failed) == {"a", "b"}
+    assert done.failed["b"].reason.startswith(CUT)
+
+
+def test_what_a_worker_started_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = """
+import subprocess
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+step("a", str(child.pid))
+time.sleep(600)
+"""
+    _, steps = outcome(monkeypatch, tmp_path, script, "a", timeout=1.0)
+    child = int(steps[0].doing)
+    for _ in range(100):
+        if not _lives(child):
+            return
+        time.sleep(0.05)
+    pytest.fail("the child outlives the worker")
+
+
+def _lives(process: int) -> bool:
+    """Whether there is such a process and it is more than an entry that nobody has asked for."""
+    if not Path("/proc/self/stat").exists():
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_workers_compile_from_scratch_each_in_a_folder_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = "step('a', os.environ['TORCHINDUCTOR_CACHE_DIR']); timed()"
+    folders = {outcome(monkeypatch, tmp_path, script, "a")[1][0].doing for _ in range(2)}
+    assert len(folders) == 2
+    assert not any(Path(folder).exists() for folder in folders)
+
+
+def test_a_failed_allocation_below_python_is_out_of_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = "step('a', 'first call'); print('  what():  std::bad_alloc', file=sys.stderr); os.abort()"
+    done, _ = outcome(monkeypatch, tmp_path, script, "a")
+    assert done.failed["a"].status == "oom"
 
 
 def test_the_kernels_own_kills_are_out_of_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

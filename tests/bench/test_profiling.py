@@ -1,22 +1,25 @@
 """The whole way: suite, worker processes, records, store, command."""
 
 import json
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
 import vidgauge.bench
-from vidgauge.bench.case_records import CaseRecords
+from vidgauge.bench import profiling
+from vidgauge.bench.case_records import Maker, PartRecords
 from vidgauge.bench.launch import Outcome
 from vidgauge.bench.messages import Built, Failed, Job, Timed, Weighed
+from vidgauge.bench.parts import parts
 from vidgauge.bench.profile_table import tables
 from vidgauge.bench.suite import Suite, parse_suite
 from vidgauge.bench.timing.rounds import Samples
+from vidgauge.bench.timing.stopping import Stop
 from vidgauge.commands.profile import profile as command
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
@@ -33,7 +36,7 @@ def suite(*variants: dict[str, Any], **case: object) -> Suite:
         "name": "small",
         "shape": [4, 2, 6, 6],
         "batches": [2],
-        "directions": ["forward"],
+        "directions": ["inference"],
         "budget": 0.2,
         "baseline": "conv3d",
         "variants": list(variants),
@@ -69,10 +72,13 @@ def test_a_suite_becomes_records(tmp_path: Path) -> None:
     assert (throughput.low, throughput.high) == pytest.approx((2 / latency.high, 2 / latency.low))
     assert latency.n == len(latency.details["seconds"]) == len(latency.details["positions"]) >= 5
     assert latency.details["noise_floor"]["n"] == latency.n
-    expected = {"suite": "test", "case": "small", "batch": 2, "shape": [2, 4, 2, 6, 6], "direction": "forward"}
+    assert (latency.details["clock"], latency.details["cache"]) == ("wall", "warm")
+    assert latency.details["stopped"] in {"decided", "plateau", "budget", "max_rounds"}
+    expected = {"suite": "test", "case": "small", "batch": 2, "shape": [2, 4, 2, 6, 6], "direction": "inference"}
     config = latency.subject.config
     assert {key: config[key] for key in expected} == expected
     assert (config["threads"], config["layout"], config["layer"]) == (1, "contiguous", "spatial_conv")
+    assert config["compile"] is False
     assert config["backend"]
 
     ratio = layers["flat"]["ratio_to_baseline"]
@@ -95,7 +101,7 @@ def test_without_its_baseline_there_is_no_ratio() -> None:
         shape=(2, 4, 2, 6, 6),
         dtype="float32",
         device="cpu",
-        direction="forward",
+        direction="inference",
         threads=1,
         seed=0,
         rule=two.timing,
@@ -106,10 +112,16 @@ def test_without_its_baseline_there_is_no_ratio() -> None:
         failed={"conv3d": Failed(variant="conv3d", status="timeout", reason="too slow")},
         weighed={"spatial_conv": Weighed(variant="spatial_conv", peaks=[], no_peak="not here")},
         built={"spatial_conv": Built(variant="spatial_conv", cost=build("spatial_conv", **CONV).cost(job.shape))},
-        timed=Timed(samples={"spatial_conv": Samples(seconds=[2.0, 1.0, 3.0], positions=[0, 0, 0], calls=1)}, load=[]),
+        timed=Timed(
+            samples={"spatial_conv": Samples(seconds=[2.0, 1.0, 3.0], positions=[0, 0, 0], calls=1)},
+            load=[],
+            stopped=Stop.BUDGET,
+            seconds=6.0,
+        ),
     )
     environment = Environment.capture()
-    layers = by_layer(list(CaseRecords(two, case, job, outcome, environment, "run")))
+    (part,) = parts(two)
+    layers = by_layer(list(PartRecords(Maker(two, part, job, environment, "run"), outcome)))
     assert {record.status for record in layers["conv3d"].values()} == {"timeout"}
     flat = layers["spatial_conv"]
     assert (flat["latency"].value, flat["latency"].no_interval) == (2.0, "fewer than 5 rounds")
@@ -203,14 +215,40 @@ def test_the_command_prints_json_and_fills_the_store(tmp_path: Path) -> None:
 
 
 def test_what_does_not_exist_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["vidgauge.bench.profiling"], "run_case", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(profiling, "run_case", lambda *_: pytest.fail("it ran"))
     for given, said in (
         ("quik", "did you mean 'quick'"),
         ("nowhere.toml", "cannot read the suite"),
         (suite({"layer": "conv4d"}, baseline="conv4d"), "did you mean 'conv3d'"),
         (suite({"layer": "conv3d", "config": {"width": 3}}), "it takes"),
+        (
+            suite({"layer": "conv3d", "config": CONV}, shape=[3, 2, 6, 6]),
+            "case 'small', conv3d: Conv3d was built for 4",
+        ),
+        (
+            suite(
+                {"layer": "joint_attention", "config": {"channels": 6, "heads": 2}, "layout": "channels_last_3d"},
+                baseline="joint_attention",
+            ),
+            "channels_last_3d is a layout of video_bcthw",
+        ),
+        (
+            suite(
+                {"layer": "conv3d", "config": CONV}, {"layer": "joint_attention", "config": {"channels": 6, "heads": 2}}
+            ),
+            "do not take the same input",
+        ),
     ):
         with pytest.raises(UsageError, match=said):
             vidgauge.bench.profile(given)
     with pytest.raises(UsageError, match="threads is 0"):
         vidgauge.bench.profile("quick", threads=0)
+    with pytest.raises(UsageError, match="the budget is 0 s"):
+        vidgauge.bench.profile("quick", budget=0)
+    with pytest.raises(UsageError, match="memory limit is -1 GiB"):
+        vidgauge.bench.profile("quick", memory_limit=-1)
+    with pytest.raises(UsageError, match="clock 'cuda_events' is for a GPU"):
+        vidgauge.bench.profile("quick", clock="cuda_events")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="no CUDA device here; profile on the CPU"):
+            vidgauge.bench.profile("quick", device="cuda")

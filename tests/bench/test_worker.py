@@ -45,9 +45,15 @@ LAYERS.register("flawed-worker-test")(Flawed)
 
 @pytest.fixture(autouse=True)
 def _keep_threads() -> Iterator[None]:
-    threads = torch.get_num_threads()
+    threads, tf32, precision = (
+        torch.get_num_threads(),
+        torch.backends.cudnn.allow_tf32,
+        torch.get_float32_matmul_precision(),
+    )
     yield
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.set_float32_matmul_precision(precision)
 
 
 def messages(*variants: Variant, **fields: object) -> list[Message]:
@@ -58,7 +64,7 @@ def messages(*variants: Variant, **fields: object) -> list[Message]:
             "shape": (1, 2, 3, 4, 4),
             "dtype": "float32",
             "device": "cpu",
-            "direction": "forward",
+            "direction": "inference",
             "threads": 1,
             "seed": 0,
             "rule": TimingRule(warmup_rounds=1, max_rounds=6),
@@ -72,7 +78,7 @@ def messages(*variants: Variant, **fields: object) -> list[Message]:
     return sent
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("direction", ["inference", "forward", "backward", "forward+backward"])
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last_3d"])
 def test_every_variant_is_built_probed_and_timed(direction: str, layout: str) -> None:
     variants = [variant.model_copy(update={"layout": layout}) for variant in (CONV, SPATIAL)]
@@ -106,6 +112,56 @@ def test_without_its_baseline_nothing_runs_twice() -> None:
     assert set(timed.samples) == {"flat"}
 
 
+def test_an_unsupported_kernel_is_skipped_with_the_reason() -> None:
+    config = {"channels": 4, "heads": 2, "kernel": "cudnn"}
+    attention = Variant(layer="joint_attention", config=config)
+    failed = messages(attention, baseline="joint_attention", shape=(1, 2, 3, 3, 4))[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.status, failed.variant) == ("skipped", "joint_attention")
+    assert "kernel 'cudnn' does not run on cpu" in failed.reason
+
+
+def test_to_see_whether_it_fits_each_is_called_once() -> None:
+    sent = messages(CONV, SPATIAL, task="fit")
+    assert [message.variant for message in sent if isinstance(message, Built)] == ["conv3d", "flat"]
+    assert not any(isinstance(message, Timed | Weighed | Probed) for message in sent)
+    assert sent[-1] == Done()
+    failed = messages(Variant(layer="greedy-worker-test"), task="fit")[-1]
+    assert isinstance(failed, Failed)
+    assert failed.status == "oom"
+
+
+def test_what_compiles_is_named_and_its_first_call_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda layer, **_options: layer)
+    compiled = CONV.model_copy(update={"label": "compiled", "compile": True})
+    flex = Variant(layer="conv3d", label="flex", config=CONV.config)
+    probed = [message for message in messages(CONV, compiled, flex) if isinstance(message, Probed)]
+    assert [one.compile_seconds is not None for one in probed] == [False, True, False]
+    assert probed[0].backends == ["Slow3d"]
+    assert probed[1].backends[0] == "inductor"
+    assert set(probed[1].backends[1:]) == {"Slow3d"}
+    assert probed[1].graph_breaks == 0
+
+
+def test_a_layer_that_does_not_compile_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("no compiler here")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    failed = messages(CONV, CONV.model_copy(update={"label": "compiled", "compile": True}))[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.variant, failed.status) == ("compiled", "failed")
+    assert "no compiler here" in failed.reason
+
+
+def test_tf32_is_a_choice_of_its_own() -> None:
+    assert messages(CONV, dtype="tf32", task="fit")[-1] == Done()
+    assert torch.get_float32_matmul_precision() == "high"
+    assert messages(CONV, dtype="float32", task="fit")[-1] == Done()
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert not torch.backends.cudnn.allow_tf32
+
+
 def test_wanting_too_much_memory_is_told_as_such() -> None:
     failed = messages(CONV, Variant(layer="greedy-worker-test"))[-1]
     assert isinstance(failed, Failed)
@@ -119,15 +175,15 @@ def test_whatever_a_layer_raises_is_told_in_one_line() -> None:
     assert failed == Failed(variant="flawed-worker-test", status="failed", reason=expected)
 
 
-def test_a_layer_that_does_not_take_the_input_fails_alone() -> None:
+def test_a_layer_that_refuses_the_input_is_skipped_alone() -> None:
     tokens = Variant(layer="joint_attention", config={"channels": 4, "heads": 2}, layout="channels_last_3d")
     failed = messages(CONV, tokens)[-1]
     assert isinstance(failed, Failed)
-    assert (failed.variant, failed.status) == ("joint_attention", "failed")
+    assert (failed.variant, failed.status) == ("joint_attention", "skipped")
     assert "channels_last_3d is a layout of video_bcthw" in failed.reason
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("direction", ["inference", "forward+backward"])
 def test_a_layer_is_given_all_its_inputs(direction: str) -> None:
     text = Variant(layer="cross_attention", config={"channels": 4, "heads": 2, "context_channels": 6})
     assert messages(text, baseline="cross_attention", shape=(1, 2, 3, 3, 4), direction=direction)[-1] == Done()

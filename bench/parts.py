@@ -1,0 +1,101 @@
+"""The parts of a suite: each is what one worker process does, at one point of a case's axes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vidgauge.bench.suite import Axis, Case, Direction, Dtype, Suite, Variant
+from vidgauge.errors import UsageError
+from vidgauge.reference_models.layers import LAYERS, build, check
+
+Shape = tuple[int, int, int, int, int]
+_AXES = {"video_bcthw": ("C", "T", "H", "W"), "tokens_bthwc": ("T", "H", "W", "C")}
+"""Names of an input's axes after its batch, by layout."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A case at one dtype, direction and shape."""
+
+    case: Case
+    dtype: Dtype
+    direction: Direction
+    shape: Shape
+    """Of the input, batch first."""
+    variants: tuple[Variant, ...]
+    """With extents in the place of their names."""
+    at: int | None = None
+    """The value on the axis that the case sweeps."""
+
+    @property
+    def seconds(self) -> float:
+        """Time that its budget grants."""
+        return self.case.budget * (len(self.variants) if self.case.largest else 1)
+
+
+def parts(suite: Suite) -> Iterator[Part]:
+    """All parts, in the order in which they are measured.
+
+    Raises:
+        UsageError: where layers of one case take inputs of different layouts, or there is no such layer.
+    """
+    for case in suite.cases:
+        for dtype in case.dtypes:
+            for direction in case.directions:
+                for batch in case.batches:
+                    for at in case.sweep.values if case.sweep else [None]:
+                        yield part(case, dtype, direction, batch, case.sweep.axis if case.sweep else None, at)
+
+
+def part(case: Case, dtype: Dtype, direction: Direction, batch: int, axis: Axis | None, at: int | None) -> Part:
+    """A case at one point, with ``at`` as the extent of an axis."""
+    names = ("batch", *_AXES[_layout(case)])
+    extents = dict(zip(names, (batch, *case.shape), strict=True))
+    if axis is not None and at is not None:
+        extents |= dict.fromkeys(("H", "W") if axis == "HW" else (axis,), at)
+    first, *others = (extents[name] for name in names)
+    one, two, three, four = others
+    variants = tuple(
+        variant.model_copy(update={"config": _filled(variant.config, extents)}) for variant in case.variants
+    )
+    return Part(case, dtype, direction, (first, one, two, three, four), variants, at)
+
+
+def check_parts(suite: Suite, planned: Sequence[Part]) -> None:
+    """Build every layer without memory and ask its cost: what cannot be is refused before anything runs.
+
+    Raises:
+        UsageError: naming case and variant.
+    """
+    for each in planned:
+        for variant in each.variants:
+            check(variant.layer, **variant.config)
+            try:
+                with torch.device("meta"):
+                    layer = build(variant.layer, **variant.config)
+                layer.cost(each.shape)
+                if variant.layout == "channels_last_3d" and _layout(each.case) != "video_bcthw":
+                    raise UsageError(f"channels_last_3d is a layout of video_bcthw, but it takes {_layout(each.case)}")
+            except UsageError as error:
+                raise UsageError(f"suite {suite.name!r}, case {each.case.name!r}, {variant.name}: {error}") from None
+            except Exception:  # noqa: BLE001, S112 - whatever else a layer raises becomes a row, from its worker
+                continue
+
+
+def _layout(case: Case) -> str:
+    layouts: dict[str, str] = {variant.layer: LAYERS[variant.layer].takes for variant in case.variants}
+    if len(set(layouts.values())) > 1:
+        said = ", ".join(f"{layer} takes {layout}" for layer, layout in layouts.items())
+        raise UsageError(f"the layers of case {case.name!r} do not take the same input: {said}; make two cases of it")
+    return next(iter(layouts.values()))
+
+
+def _filled(value: Any, extents: dict[str, int]) -> Any:  # noqa: ANN401 - whatever TOML can hold
+    """The names of extents replaced by the extents."""
+    if isinstance(value, dict):
+        return {key: _filled(item, extents) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, extents) for item in value]
+    return extents[value] if isinstance(value, str) and value in ("T", "H", "W", "C") else value
