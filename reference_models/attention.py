@@ -45,7 +45,8 @@ class Attention(Layer):
         channels: C of input and output.
         heads: attention heads, a divisor of C.
         form: one of the above.
-        kernel: ``auto``, ``math``, ``flash``, ``efficient`` or ``cudnn``, for the first two forms.
+        kernel: ``auto``, ``math``, ``flash``, ``efficient`` or ``cudnn``, for the first two forms. ``auto`` counts as
+            fused in ``cost``; on a CPU with relative positions and gradients it is not.
         qk_norm: normalise queries and keys in each head before their product (Dehghani et al., arXiv 2302.05442,
             section 2), with a learned scale.
         bias: whether the projections add one.
@@ -172,7 +173,8 @@ class Attention(Layer):
     def keep(self, kind: str, key: Hashable, make: Callable[[], Kept]) -> Kept:
         """What ``make`` gave the last time the key of that kind was the same: a layer sees one grid over and over."""
         if kind not in self._kept or self._kept[kind][0] != key:
-            self._kept[kind] = key, make()
+            with torch.inference_mode(mode=False):  # what is made there could not be used in training
+                self._kept[kind] = key, make()
         kept: Kept = self._kept[kind][1]
         return kept
 

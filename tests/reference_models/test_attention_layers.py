@@ -524,6 +524,17 @@ def test_grids_that_do_not_suit_are_refused(name: str, config: dict[str, object]
         layer(torch.zeros(1, *GRID, CHANNELS))
 
 
+@pytest.mark.parametrize("form", ["folded", "masked"])
+@pytest.mark.parametrize("case", CASES)
+def test_inference_first_does_not_hinder_training(case: str, form: str) -> None:
+    layer, x = attention(case, form=form), clips(CASES[case][2])
+    with torch.inference_mode():
+        out = layer(x.detach())
+    trained = layer(x)
+    torch.testing.assert_close(trained, out.clone())
+    assert all(gradient.isfinite().all() for gradient in gradients(trained, [x, *layer.parameters()]))
+
+
 def test_wrong_frame_masks_are_refused() -> None:
     layer, x = of_kind("temporal_attention"), clips(GRID)
     for mask in (torch.ones(4, 4), torch.ones(3, 3, dtype=torch.bool), torch.ones(1, 4, 4, dtype=torch.bool)):
