@@ -86,6 +86,10 @@ class Attention(Layer):
         self.positions: Positions | None = None
         self._kept: dict[str, tuple[Hashable, Any]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles of a layer make their masks themselves: some hold functions that cannot be pickled."""
+        return self.__dict__ | {"_kept": {}}
+
     @abstractmethod
     def pattern(self, grid: Grid) -> Pattern:
         """Which tokens of the grid see which.

@@ -31,15 +31,18 @@ class Cost(Frozen):
     useful_backward_flops: int
     """The same without what padding and masks waste."""
     elementwise_flops: int
-    """Biases, activations and softmax (5 for each score), forward; in none of the figures above."""
+    """Biases, activations, layer norms (6 a number), relative positions (1 a score) and softmax (5 a score), forward;
+    in none of the figures above."""
     min_bytes: int
-    """Forward traffic if every tensor is read or written once: input, parameters, tensors between operators, output."""
+    """Forward traffic if every tensor is read or written once: input, parameters, tensors between operators, output;
+    masks too (a bool is a byte), but not the index tables behind them."""
     copy_bytes: int
-    """Forward traffic of the copies that carry no arithmetic (permutes, padding, gathers) on a contiguous input: each
-    written once and read once from its source. Not in ``min_bytes``."""
+    """Forward traffic of the copies that carry no arithmetic (permutes, padding, gathers, rolls) on a contiguous input:
+    the source read and the copy written. Copies inside torch's kernels are not seen. Not in ``min_bytes``."""
     activation_bytes: int
     """What autograd keeps from forward to backward, parameters left out: the input of each convolution and linear map,
-    Q, K and V, the logarithm of each softmax's sum (fused) or all its probabilities (un-fused)."""
+    Q, K and V, float masks, what norms know, the logarithm of each softmax's sum (fused) or all its probabilities
+    (un-fused)."""
 
     def __add__(self, after: Self) -> "Cost":
         ours, theirs = self.model_dump(), after.model_dump()

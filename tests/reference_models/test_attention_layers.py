@@ -1,7 +1,9 @@
 """Every attention operator, in every form and kernel that runs here, against plain softmax attention in float64."""
 
+import copy
 import functools
 import math
+import pickle
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
@@ -702,3 +704,15 @@ def compare_on_a_gpu(case: str, dtype: torch.dtype, execution: dict[str, str]) -
     assert_near(out, expected, loose)
     ours, theirs = gradients(out, [x, *layer.parameters()]), gradients(expected, [exact, *given.values()])
     assert_same_gradients(ours, theirs, loose)
+
+
+@pytest.mark.parametrize("form", ["folded", "masked", "flex"])
+def test_a_layer_that_has_run_can_be_copied_and_pickled(form: str) -> None:
+    layer, tokens = (
+        build("neighbourhood_attention", channels=8, heads=2, window=[3, 3, 3], form=form),
+        torch.randn(1, 4, 5, 6, 8),
+    )
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        expected = layer(tokens)
+        for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            torch.testing.assert_close(twin(tokens), expected)
