@@ -1,4 +1,4 @@
-"""Peak memory against patterns whose true peak is known: ``python -m vidgauge.bench.contests.peak_memory``.
+"""Peak memory against patterns whose true peak is known.
 
 The truth of each pattern is arithmetic: the bytes of the largest set of tensors that it holds at once, with no word of
 what an allocator adds to them.
@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
@@ -84,21 +81,6 @@ def measure(pattern: Pattern) -> Peak:
         return peak(pattern.call, "cpu", _RUNS)
 
 
-def main() -> None:
-    """Print the true peak of each pattern beside the measured ones."""
-    table = Table(title="Peak memory, MiB", title_justify="left", box=SIMPLE_HEAD)
-    for column in ("pattern", "true", "resident", "error", "allocator events", "error"):
-        table.add_column(column, justify="left" if column == "pattern" else "right")
-    for pattern in patterns():
-        found = measure(pattern)
-        resident = None if found.is_estimate else found.bytes
-        events = found.bytes if found.is_estimate else found.cross_check
-        table.add_row(
-            pattern.name, _mebibytes(pattern.true_bytes), *_cells(resident, pattern), *_cells(events, pattern)
-        )
-    Console(width=100).print(table)
-
-
 def _by_technique(found: Peak) -> dict[str, int]:
     both: dict[str, int] = {found.technique: found.bytes}
     return both if found.cross_check is None else both | {"allocator events": found.cross_check}
@@ -157,17 +139,3 @@ def _attention() -> Pattern:
 
 def _outside_torch() -> float:
     return float(np.ones(48 * MEBIBYTE // 8)[-1])
-
-
-def _cells(measured: int | None, pattern: Pattern) -> tuple[str, str]:
-    if measured is None:
-        return "not here", ""
-    return _mebibytes(measured), f"{measured / pattern.true_bytes - 1:+.2%}"
-
-
-def _mebibytes(count: int) -> str:
-    return f"{count / MEBIBYTE:.2f}"
-
-
-if __name__ == "__main__":
-    main()
