@@ -1,5 +1,6 @@
 """The parts of a suite: each is what one worker process does, at one point of a case's axes."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from vidgauge.reference_models.layers import LAYERS, build, check
 Shape = tuple[int, int, int, int, int]
 _AXES = {"video_bcthw": ("C", "T", "H", "W"), "tokens_bthwc": ("T", "H", "W", "C")}
 """Names of an input's axes after its batch, by layout."""
+_EXTENT = re.compile(r"(?P<axis>[THWC])(/(?P<divisor>[0-9]+))?")
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,27 @@ def check_parts(suite: Suite, planned: Sequence[Part]) -> None:
     Raises:
         UsageError: naming case and variant.
     """
+    seen: set[str] = set()
     for each in planned:
         for variant in each.variants:
-            check(variant.layer, **variant.config)
-            try:
-                with torch.device("meta"):
-                    layer = build(variant.layer, **variant.config)
-                layer.cost(each.shape)
-                if variant.layout == "channels_last_3d" and _layout(each.case) != "video_bcthw":
-                    raise UsageError(f"channels_last_3d is a layout of video_bcthw, but it takes {_layout(each.case)}")
-            except UsageError as error:
-                raise UsageError(f"suite {suite.name!r}, case {each.case.name!r}, {variant.name}: {error}") from None
-            except Exception:  # noqa: BLE001, S112 - whatever else a layer raises becomes a row, from its worker
-                continue
+            asked = f"{variant.model_dump_json()} {each.shape}"  # whatever the dtype and the direction
+            if asked not in seen:
+                seen.add(asked)
+                _check(variant, each, f"suite {suite.name!r}, case {each.case.name!r}, {variant.name}")
+
+
+def _check(variant: Variant, asked: Part, where: str) -> None:
+    check(variant.layer, **variant.config)
+    try:
+        with torch.device("meta"):
+            layer = build(variant.layer, **variant.config)
+        layer.cost(asked.shape)
+        if variant.layout == "channels_last_3d" and layer.takes != "video_bcthw":
+            raise UsageError(f"channels_last_3d is a layout of video_bcthw, but it takes {layer.takes}")
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+    except Exception:  # noqa: BLE001, S110 - whatever else a layer raises becomes a row, from its worker
+        pass
 
 
 def _layout(case: Case) -> str:
@@ -93,9 +103,15 @@ def _layout(case: Case) -> str:
 
 
 def _filled(value: Any, extents: dict[str, int]) -> Any:  # noqa: ANN401 - whatever TOML can hold
-    """The names of extents replaced by the extents."""
+    """The names of extents replaced by the extents, and parts of extents by the quotient."""
     if isinstance(value, dict):
         return {key: _filled(item, extents) for key, item in value.items()}
     if isinstance(value, list):
         return [_filled(item, extents) for item in value]
-    return extents[value] if isinstance(value, str) and value in ("T", "H", "W", "C") else value
+    match = _EXTENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    extent, divisor = extents[match["axis"]], int(match["divisor"] or 1)
+    if divisor == 0 or extent % divisor:
+        raise UsageError(f"{value!r} is no whole number where {match['axis']} is {extent}")
+    return extent // divisor

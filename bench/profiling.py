@@ -57,7 +57,8 @@ def profile(
         device: where the layers run.
         clock: what tells the time; the suite's choice unless given, and where it makes none, the wall clock on a CPU
             and CUDA events on a GPU.
-        budget: seconds for all of it. Cases go in order; what does not fit any more becomes skipped records.
+        budget: seconds for all of it, the suite's choice unless given. Cases go in order; what does not fit any more
+            becomes skipped records.
         memory_limit: GiB that a worker on a CPU may take beyond what it starts with; the suite's choice unless given.
         resume: go on with the latest unfinished run of the same suite, seed, threads, device, clock and limit in the
             same environment in the store, if there is one: what it has finished is not measured again.
@@ -82,7 +83,7 @@ def profile(
     check_parts(suite, planned)
     threads = threads or suite.threads or torch.get_num_threads()
     environment = Environment(**Environment.capture().model_dump() | {"threads": threads})
-    session = _Session(suite, device, seed, threads, environment, Budget(budget), progress)
+    session = _Session(suite, device, seed, threads, environment, Budget(budget or suite.budget), progress)
     session.total = sum(part.seconds for part in planned)
     if resume and store is not None:
         session.go_on(find_earlier(store, session.ask, environment.fingerprint), planned)

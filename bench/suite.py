@@ -26,7 +26,8 @@ class Variant(Frozen):
     label: str = ""
     """What tables call it; the layer's name unless given."""
     config: dict[str, Any] = Field(default_factory=dict)
-    """The layer's arguments. ``"T"``, ``"H"``, ``"W"`` and ``"C"`` stand for the extents of the case's input."""
+    """The layer's arguments. ``"T"``, ``"H"``, ``"W"`` and ``"C"`` stand for the extents of the case's input, and
+    ``"C/64"`` for one of them divided."""
     layout: Literal["contiguous", "channels_last_3d"] = "contiguous"
     """Memory format of the input and of the weights; the second is for convolutions alone."""
     compile: bool = False
@@ -121,16 +122,34 @@ class Suite(Frozen):
     name: str
     summary: str
     """What it is for, in a line."""
+    sets: dict[str, list[Variant]] = Field(default_factory=dict)
+    """Variants that several cases share: ``variants = "NAME"`` of a case stands for all of a set."""
     cases: list[Case] = Field(min_length=1)
     timing: TimingRule = TimingRule()
     threads: PositiveInt | None = None
     """Threads inside one operator; torch's default unless given."""
+    budget: PositiveFloat | None = None
+    """Seconds for all of it, unless the user says otherwise."""
     memory_runs: PositiveInt = 2
     """Runs of which the largest peak counts."""
     memory_limit: PositiveFloat | None = None
     """GiB that a worker on the CPU may take beyond what it starts with; what wants more is out of memory."""
     timeout: PositiveFloat = 60.0
     """Seconds after which a single step of a variant (building it, one call) is given up."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_sets(cls, table: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+        if not isinstance(table, dict) or not isinstance(table.get("cases"), list):
+            return table
+        sets = table.get("sets", {})
+        cases = []
+        for case in table["cases"]:
+            name = case.get("variants") if isinstance(case, dict) else None
+            if isinstance(name, str) and name not in sets:
+                raise ValueError(f"there is no set of variants {name!r}; {near_misses(name, list(sets))}")
+            cases.append(case | {"variants": sets[name]} if isinstance(name, str) else case)
+        return table | {"cases": cases}
 
     @model_validator(mode="after")
     def _cases_hold_together(self) -> Self:
@@ -153,6 +172,7 @@ _MODELS: dict[tuple[str, ...], type[Frozen]] = {
     ("cases", "variants"): Variant,
     ("cases", "sweep"): Sweep,
     ("cases", "largest"): Largest,
+    ("sets",): Variant,  # below the name that a set has
 }
 """What stands at each path of a suite, for the names of its keys."""
 
@@ -171,7 +191,8 @@ def parse_suite(table: dict[str, Any]) -> Suite:
         place = ".".join(map(str, (*path, last)))
         said = first["msg"]
         if first["type"] == "extra_forbidden":
-            model = _MODELS[tuple(key for key in path if isinstance(key, str))]
+            names = tuple(key for key in path if isinstance(key, str))
+            model = _MODELS[names[:1] if names[:1] == ("sets",) else names]
             said = f"there is no such key; {near_misses(str(last), list(model.model_fields))}"
         raise UsageError(f"suite {table.get('name')!r}: {place}: {said}") from None
 

@@ -111,6 +111,26 @@ def test_a_sweep_replaces_an_extent_in_either_layout_and_in_the_layers_arguments
     assert [part.shape[0] for part in parts(suite)] == [1, 4]
 
 
+def test_parts_of_extents_must_be_whole() -> None:
+    half = {"layer": "window_attention", "config": {"channels": "C", "heads": "C/8", "window": [1, "H/2", "W"]}}
+    tokens: dict[str, Any] = {"shape": [4, 6, 8, 16], "variants": [half], "baseline": "window_attention"}
+    (part,) = parts(case(**tokens))
+    assert part.variants[0].config == {"channels": 16, "heads": 2, "window": [1, 3, 8]}
+    with pytest.raises(UsageError, match="'H/2' is no whole number where H is 5"):
+        list(parts(case(**tokens, sweep={"axis": "H", "values": [5, 6]})))
+
+
+def test_cases_share_sets_of_variants() -> None:
+    variants = TABLE["cases"][0]["variants"]
+    cases = [TABLE["cases"][0] | {"variants": "convolutions"}]
+    suite = parse_suite(TABLE | {"cases": cases, "sets": {"convolutions": variants}})
+    assert suite.cases == parse_suite(TABLE).cases
+    with pytest.raises(UsageError, match="no set of variants 'convolutions'; did you mean 'convolution'"):
+        parse_suite(TABLE | {"cases": cases, "sets": {"convolution": variants}})
+    with pytest.raises(UsageError, match=r"sets.mine.0.lable: there is no such key; did you mean 'label'"):
+        parse_suite(TABLE | {"sets": {"mine": [{"layer": "conv3d", "lable": "a"}]}})
+
+
 def test_every_dtype_and_direction_is_a_part_of_its_own() -> None:
     planned = list(parts(case(dtypes=["bfloat16", "tf32"], directions=["forward", "forward+backward"])))
     assert [(part.dtype, part.direction) for part in planned] == [
