@@ -49,14 +49,17 @@ def stop_at_look(seconds: Mapping[str, Sequence[float]], pairs: Sequence[Pair], 
         threshold: the practical threshold of the verdicts.
 
     Returns:
-        DECIDED where every pair has its verdict; PLATEAU where no undecided one comes closer to it; None to go on.
+        DECIDED where every pair has its verdict; PLATEAU where no undecided one comes closer to being EQUAL; None to
+        go on. A ratio beyond the threshold is worth all of the budget: one bad spell of the machine must not hide it.
     """
-    undecided = [
-        (a, b) for a, b in pairs if verdict(paired_ratio(seconds[a], seconds[b]), threshold) is Verdict.UNDECIDED
-    ]
+    ratios = {(a, b): paired_ratio(seconds[a], seconds[b]) for a, b in pairs}
+    undecided = {pair: ratio for pair, ratio in ratios.items() if verdict(ratio, threshold) is Verdict.UNDECIDED}
     if not undecided:
         return Stop.DECIDED
-    if all(on_plateau(seconds[a], seconds[b]) for a, b in undecided):
+    if all(
+        abs(math.log(ratio.value)) <= math.log1p(threshold) and on_plateau(seconds[a], seconds[b])
+        for (a, b), ratio in undecided.items()
+    ):
         return Stop.PLATEAU
     return None
 

@@ -133,3 +133,12 @@ def test_the_estimate_of_missing_rounds_comes_true() -> None:
 
     assert 20 <= decided(60 + int(missing)) <= 80
     assert decided(4 * (60 + int(missing))) >= 95
+
+
+def test_a_plateau_ends_no_run_that_shows_a_difference() -> None:
+    noise = np.concatenate([np.linspace(-0.1, 0.1, 33), np.linspace(-0.5, 0.5, 33)])
+    equal, slower, base = np.exp(noise).tolist(), np.exp(noise + 0.03).tolist(), [1.0] * 66
+    assert on_plateau(slower, base)
+    assert verdict(paired_ratio(slower, base)) is Verdict.UNDECIDED
+    assert stop_at_look({"a": slower, "b": base}, [("a", "b")], 0.01) is None
+    assert stop_at_look({"a": equal, "b": base}, [("a", "b")], 0.01) is Stop.PLATEAU
