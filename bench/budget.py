@@ -36,9 +36,8 @@ class Budget:
         needed = seconds + (median(self.overheads) if self.overheads else _FIRST_GUESS)
         if passed + needed <= self.seconds:
             return ""
-        return (
-            f"{CUT} of {self.seconds:g} s has no room for it: {passed:.0f} s have passed, and it takes {needed:.0f} s"
-        )
+        room = f"{passed:.0f} s have passed, and it would take {needed:.0f} s"
+        return f"{CUT} of {self.seconds:g} s has no room for it: {room}"
 
     def took(self, granted: float, seconds: float) -> None:
         """Learn from a part that is done."""

@@ -1,11 +1,13 @@
 """The records of a profile for a terminal: a table for each case, dtype, direction and shape, and what they imply."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from vidgauge.bench import case_records
+from vidgauge.bench.ceilings.ceiling_records import PEAK_BANDWIDTH, PEAK_FLOPS
 from vidgauge.bench.crossover import CROSSOVER
 from vidgauge.bench.largest import LARGEST
 from vidgauge.record import Measure, Record
@@ -18,28 +20,47 @@ def tables(records: Iterable[Record]) -> list[Table]:
     """One table for each case, dtype, direction and shape that was measured, in the order of the records."""
     cases: dict[str, dict[str, _Row]] = {}
     for record in records:
-        if record.measure != CROSSOVER and not record.measure.name.startswith(LARGEST):
+        if _is_of_a_layer(record):
             rows = cases.setdefault(_title(record), {})
             rows.setdefault(record.subject.name, {})[record.measure.name] = record
     return [_table(title, list(rows.values())) for title, rows in cases.items() if not _all_skipped(rows.values())]
 
 
 def findings(records: Iterable[Record]) -> list[str]:
-    """What the tables do not show, a line each: crossovers, largest extents, and how much was skipped and why."""
+    """What the tables do not show, a line each: ceilings, crossovers, largest extents, what was skipped and why."""
     records = list(records)
-    lines = [_crossover(record) for record in records if record.measure == CROSSOVER]
-    lines += [_largest(record) for record in records if record.measure.name.startswith(LARGEST)]
-    cases: dict[str, dict[str, _Row]] = {}
+    lines = [_ceiling(record) for record in records if record.measure in (PEAK_FLOPS, PEAK_BANDWIDTH)]
+    lines += [_crossover(record) for record in records if record.measure == CROSSOVER]
+    largest = [record for record in records if record.measure.name.startswith(LARGEST)]
+    lines += [_largest(record) for record in largest if record.status != "skipped"]
+    return lines + _skipped([record for record in records if record.measure == case_records.LATENCY] + largest)
+
+
+def _skipped(records: Iterable[Record]) -> list[str]:
+    """How many of the parts were skipped, and by case how many and why (the first of the reasons)."""
+    parts: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        if record.measure == case_records.LATENCY:
-            cases.setdefault(_title(record), {})[record.subject.name] = {record.measure.name: record}
-    skipped = [rows for rows in cases.values() if _all_skipped(rows.values())]
-    if skipped:
-        lines.append(f"{len(skipped)} of {len(cases)} parts skipped:")
-    for rows in skipped:
-        first = next(iter(rows.values()))[case_records.LATENCY.name]
-        lines.append(f"  {_title(first)}: {first.reason}")
-    return lines
+        parts[record.subject.config["case"], _title(record)].append(record)
+    cases: dict[str, list[Record]] = defaultdict(list)
+    for (case, _), of_part in parts.items():
+        if all(record.status == "skipped" for record in of_part):
+            cases[case].append(of_part[0])
+    count = sum(map(len, cases.values()))
+    lines = [f"{count} of {len(parts)} parts skipped:"] if count else []
+    return lines + [f"  {case} ({len(of_case)}): {of_case[0].reason}" for case, of_case in cases.items()]
+
+
+def _is_of_a_layer(record: Record) -> bool:
+    """Whether it stands in a table of layers."""
+    other = record.measure == CROSSOVER or record.measure.name.startswith(LARGEST)
+    return record.subject.kind == "layer" and not other
+
+
+def _ceiling(record: Record) -> str:
+    config = record.subject.config
+    what = f"peak {config['dtype']}" if record.measure == PEAK_FLOPS else "peak bandwidth"
+    assert record.value is not None
+    return f"{what} on {config['device']}: {record.value / 1e9:.4g} G{record.measure.unit} ({record.details['winner']})"
 
 
 def _all_skipped(rows: Iterable[_Row]) -> bool:
@@ -83,7 +104,7 @@ def summary(records: Iterable[Record]) -> Table:
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     rows: dict[tuple[str, str, str], _Row] = {}
     for record in records:
-        if record.measure == CROSSOVER or record.measure.name.startswith(LARGEST):
+        if not _is_of_a_layer(record):
             continue
         config = record.subject.config
         key = (record.subject.name, str(config["batch"]), config["direction"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from vidgauge.bench import ceilings
 from vidgauge.bench.budget import Budget
 from vidgauge.bench.case_records import Maker, PartRecords
 from vidgauge.bench.crossover import crossover_records
@@ -17,7 +18,7 @@ from vidgauge.bench.launch import Outcome, run_case
 from vidgauge.bench.messages import Failed, Job, Step
 from vidgauge.bench.parts import Part, check_parts, parts
 from vidgauge.bench.resume import Earlier, find_earlier, placed
-from vidgauge.bench.suite import Case, Device, Suite, Variant, read_suite
+from vidgauge.bench.suite import Case, Device, Dtype, Suite, Variant, read_suite
 from vidgauge.bench.suites import SUITES
 from vidgauge.bench.timing.clocks import ClockName
 from vidgauge.environment import Environment
@@ -65,7 +66,8 @@ def profile(
 
     Returns:
         the records of the whole run: latency, ratio_to_baseline, throughput, peak_memory, flops, parameters and, where
-        something compiles, compile_time of each variant; the crossovers of sweeps; the largest extents.
+        something compiles, compile_time of each variant; the crossovers of sweeps; the largest extents; where the
+        suite asks for them, the ceilings of the device before and after.
 
     Raises:
         UsageError: where the suite, one of its layers or a layer's arguments do not exist, or there is no such device.
@@ -127,6 +129,8 @@ class _Session:
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     finished: dict[str, list[Record]] = field(default_factory=dict)
     """Parts of an earlier start of this run, by key."""
+    best: list[ceilings.Ceilings] = field(default_factory=list)
+    """The ceilings, if they were measured in this start of the run."""
     done: float = 0.0
     total: float = 0.0
 
@@ -146,7 +150,38 @@ class _Session:
             self.run, self.finished = earlier.run, earlier.parts
 
     def records(self, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
-        """All records of the run, and whether each is new."""
+        """All records of the run, and whether each is new: ceilings, every case, the ceilings once more."""
+        if self.suite.ceilings is not None:
+            yield from self._ceilings("before", planned)
+        yield from self._cases(planned)
+        if self.suite.ceilings is not None and self.best and not self.budget.refuses(self.suite.ceilings):
+            yield from self._ceilings("after", planned)
+
+    def _ceilings(self, when: str, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
+        """What the device reaches at best, and at the end whether the best still does: drift of the machine."""
+        key = fingerprint(["ceilings", when])
+        known = self.finished.get(key)
+        if known is None:
+            self.tell(0.0, f"ceilings {when} the cases")
+            self.best = (
+                [ceilings.remeasure(each, seed=self.seed) for each in self.best]
+                if when == "after"
+                else ceilings.measure(
+                    self.device, self._dtypes(planned), [self.threads], self.suite.ceilings or 0.0, self.seed
+                )
+            )
+            if self.device == "cuda":
+                torch.cuda.empty_cache()  # the workers need it
+            made = [ceilings.records(each, self.environment, self.run) for each in self.best]
+            found = placed(list(chain.from_iterable(made)), self.ask, key)
+        yield from ((record, known is None) for record in (found if known is None else known))
+
+    def _dtypes(self, planned: list[Part]) -> list[Dtype]:
+        """Those that are measured on the device, in the suite's order."""
+        wanted = (part.dtype for part in planned if self.device in part.case.devices)
+        return [dtype for dtype in dict.fromkeys(wanted) if self.device == "cuda" or dtype != "tf32"]
+
+    def _cases(self, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
         for case, of_case in groupby(planned, key=lambda part: part.case):
             records: list[Record] = []
             changed = False

@@ -53,9 +53,10 @@ def find_earlier(records: Iterable[Record], ask: str, environment: str) -> Earli
 
 def _parts(records: Iterable[Record]) -> dict[str, list[Record]]:
     """Records by part; of one that was begun twice, the later of each."""
-    parts: dict[str, dict[tuple[str, str], Record]] = defaultdict(dict)
+    parts: dict[str, dict[tuple[str, ...], Record]] = defaultdict(dict)
     for record in records:
-        parts[_place(record)["key"]][record.subject.name, record.measure.name] = record
+        which = (record.subject.name, str(record.subject.config.get("dtype")), record.measure.name)
+        parts[_place(record)["key"]][which] = record
     return {key: list(part.values()) for key, part in parts.items()}
 
 

@@ -130,6 +130,8 @@ class Suite(Frozen):
     """Threads inside one operator; torch's default unless given."""
     budget: PositiveFloat | None = None
     """Seconds for all of it, unless the user says otherwise."""
+    ceilings: PositiveFloat | None = None
+    """Seconds in which to measure what the device reaches at best, before everything else; not at all unless given."""
     memory_runs: PositiveInt = 2
     """Runs of which the largest peak counts."""
     memory_limit: PositiveFloat | None = None

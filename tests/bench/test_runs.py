@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from vidgauge.bench import profiling
+from vidgauge.bench import ceilings, profiling
 from vidgauge.bench.budget import Budget
+from vidgauge.bench.ceilings.result import Ceilings, Rate
 from vidgauge.bench.crossover import CROSSOVER, crossings
 from vidgauge.bench.largest import search
 from vidgauge.bench.launch import Outcome
@@ -244,6 +245,52 @@ def test_a_finished_run_is_not_gone_on_with_but_a_cut_one_is(
         assert len(worker.jobs) == 9
     assert rest[0].run == cut[0].run
     assert _numbers(rest) == _numbers(first)
+
+
+def test_ceilings_frame_the_cases_and_are_not_measured_again(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = [Rate(candidate="gemm 64", work=10, per_second=5.0, seconds=[1.0, 2.0, 4.0])]
+    copies = [rates[0].model_copy(update={"candidate": "copy"})]
+    made = Ceilings(
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        compute=rates,
+        bandwidth=copies,
+        overhead_seconds=1e-6,
+        array_bytes=2**20,
+        cache_bytes=2**18,
+        skipped=[],
+        budget_seconds=1.0,
+        seconds=1.0,
+    )
+    asked: list[str] = []
+
+    def measure(_device: str, dtypes: list[str], *_more: object) -> list[Ceilings]:
+        asked.append(" ".join(dtypes))
+        return [made]
+
+    def remeasure(before: Ceilings, **_seed: int) -> Ceilings:
+        asked.append("after")
+        return before
+
+    monkeypatch.setattr(ceilings, "measure", measure)
+    monkeypatch.setattr(ceilings, "remeasure", remeasure)
+    framed = suite({"dtypes": ["float32", "tf32"]}, {"devices": ["cuda"], "dtypes": ["bfloat16"]}, ceilings=1.0)
+    with Store(tmp_path / "s.sqlite") as store:
+        worker.stop_at = 0
+        with pytest.raises(KeyboardInterrupt):
+            profiling.profile(framed, store)
+        assert asked == ["float32"]
+        worker.stop_at = None
+        records = profiling.profile(framed, store, resume=True)
+        assert list(store) == records
+    assert asked == ["float32"]  # nor after, since what was before is not at hand
+    assert [record.measure.name for record in records[:2]] == ["peak_flops", "peak_bandwidth"]
+    assert findings(records)[0].startswith("peak float32 on cpu: 5e-09 GFLOP/s (gemm 64)")
+    assert profiling.profile(framed)[-1].measure.name == "peak_bandwidth"
+    assert asked[-1] == "after"
 
 
 def _numbers(records: list[Record]) -> list[tuple[str, str, float | None]]:
