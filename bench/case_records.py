@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from vidgauge.bench.launch import Outcome
+from vidgauge.bench.memory import Technique
 from vidgauge.bench.messages import Job
 from vidgauge.bench.parts import Part
 from vidgauge.bench.suite import Direction, Suite, Variant
@@ -173,23 +174,34 @@ class PartRecords:
         )
 
     def _peak_memory(self, name: str, make: Callable[..., Record]) -> Record:
-        technique = "cuda_allocator" if self.job.device == "cuda" else "resident"
-        covers = _COVERS[self.job.direction]
-        rule = {"above": "inputs and parameters", "covers": covers, "runs": self.job.memory_runs, "warm": True}
-        protocol = ProtocolRef(name=f"peak_memory.{technique}", fingerprint=fingerprint(rule))
         weighed = self.outcome.weighed.get(name)
+        rule = {
+            "above": "inputs and parameters",
+            "covers": _COVERS[self.job.direction],
+            "runs": self.job.memory_runs,
+            "warm": True,
+            "process": "apart from timing",
+        }
+        expected: Technique = "cuda allocator" if self.job.device == "cuda" else "resident"
+        technique = weighed.peak.technique if weighed else expected
+        protocol = ProtocolRef(name=f"peak_memory.{technique.replace(' ', '_')}", fingerprint=fingerprint(rule))
         if weighed is None:
             return make(PEAK_MEMORY, protocol, **self._why_not(name))
-        if not weighed.peaks:
-            return make(PEAK_MEMORY, protocol, status="skipped", reason=weighed.no_peak)
-        runs = len(weighed.peaks)
+        peak = weighed.peak
+        seen = {
+            "peaks": peak.runs,
+            "technique": technique,
+            "cross_check": peak.cross_check,
+            "disagreement": peak.disagreement,
+            "estimate": peak.is_estimate,
+        }
         return make(
             PEAK_MEMORY,
             protocol,
-            value=float(max(weighed.peaks)),
-            n=runs,
-            no_interval=f"the largest of {runs} runs",
-            details={"peaks": weighed.peaks, **rule},
+            value=float(peak.bytes),
+            n=len(peak.runs),
+            no_interval=f"the largest of {len(peak.runs)} runs",
+            details=seen | rule,
         )
 
     def _costs(self, name: str, make: Callable[..., Record]) -> Iterator[Record]:
@@ -220,7 +232,7 @@ class PartRecords:
         return ProtocolRef(name="latency.interleaved", fingerprint=fingerprint(rule))
 
     def _why_not(self, name: str) -> dict[str, Any]:
-        failed = self.outcome.failed[name]
+        failed = self.outcome.failed.get(name) or self.outcome.unweighed[name]
         status: Status = failed.status
         return {"status": status, "reason": failed.reason}
 

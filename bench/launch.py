@@ -1,4 +1,4 @@
-"""Start a case's worker, listen to it, and start it again without a variant that raised, crashed or hung."""
+"""Start a case's workers, listen to them, and start them again without a variant that raised, crashed or hung."""
 
 import os
 import queue
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 
@@ -30,8 +31,27 @@ class Outcome:
     probed: dict[str, Probed] = field(default_factory=dict)
     weighed: dict[str, Weighed] = field(default_factory=dict)
     failed: dict[str, Failed] = field(default_factory=dict)
+    unweighed: dict[str, Failed] = field(default_factory=dict)
+    """Variants that have been timed, but whose memory could not be measured."""
     timed: Timed | None = None
     done: bool = False
+
+    def learn(self, message: Message, names: list[str]) -> None:
+        """Take in what a worker told that was to measure these variants."""
+        match message:
+            case Built():
+                self.built[message.variant] = message
+            case Probed():
+                self.probed[message.variant] = message
+            case Timed():
+                self.timed = message
+            case Weighed():
+                self.weighed[message.variant] = message
+            case Done():
+                self.done = True
+            case Failed():
+                # A worker that died before its first step blames all variants alike.
+                self.failed |= dict.fromkeys([message.variant] if message.variant else names, message)
 
 
 def run_case(
@@ -39,44 +59,49 @@ def run_case(
 ) -> Outcome:
     """Run a job in a process of its own until all variants that can be measured have been.
 
+    What has been timed is weighed in another process: what timing leaves in the heap would change what a call seems
+    to need, and what dies there has its times all the same.
+
     Args:
         job: what to measure.
         timeout: seconds after which one step of a variant is given up.
         on_step: told what is about to happen.
         deadline: when to stop whatever is under way, by ``time.monotonic``; what is not known by then is skipped.
     """
-    outcome, remaining = Outcome(), list(job.variants)
-    while remaining and not outcome.done:
-        names = [variant.name for variant in remaining]
-        for message in _worker(job.model_copy(update={"variants": remaining}), timeout, deadline):
-            match message:
-                case Step():
-                    on_step(message)
-                case Built():
-                    outcome.built[message.variant] = message
-                case Probed():
-                    outcome.probed[message.variant] = message
-                case Timed():
-                    outcome.timed = message
-                case Weighed():
-                    outcome.weighed[message.variant] = message
-                case Done():
-                    outcome.done = True
-                case Failed():
-                    # A worker that died before its first step blames all variants alike.
-                    blamed = [message.variant] if message.variant else names
-                    outcome.failed |= dict.fromkeys(blamed, message)
-        remaining = [variant for variant in remaining if variant.name not in outcome.failed]
+    with TemporaryDirectory(prefix="vidgauge-compiled-", ignore_cleanup_errors=True) as folder:
+        cache = Path(folder) / "cache"
+        outcome = _run(job, cache, timeout, on_step, deadline)
+        timed = [variant for variant in job.variants if variant.name not in outcome.failed]
+        if job.task == "time" and timed:
+            weigh = job.model_copy(update={"task": "weigh", "variants": timed})
+            found = _run(weigh, cache, timeout, on_step, deadline)
+            outcome.weighed, outcome.unweighed = found.weighed, found.failed
     return outcome
 
 
-def _worker(job: Job, timeout: float, deadline: float | None) -> Iterator[Message]:
+def _run(job: Job, cache: Path, timeout: float, on_step: Callable[[Step], None], deadline: float | None) -> Outcome:
+    """One task, by as many workers as it takes."""
+    outcome, remaining = Outcome(), list(job.variants)
+    while remaining and not outcome.done:
+        names = [variant.name for variant in remaining]
+        asked = job.model_copy(update={"variants": remaining})
+        if job.task != "weigh":  # how long compiling takes is not to hang on an earlier worker
+            rmtree(cache, ignore_errors=True)
+        for message in _worker(asked, cache, timeout, deadline):
+            if isinstance(message, Step):
+                on_step(message)
+            outcome.learn(message, names)
+        known = outcome.failed.keys() | outcome.weighed.keys()
+        remaining = [variant for variant in remaining if variant.name not in known]
+    return outcome
+
+
+def _worker(job: Job, cache: Path, timeout: float, deadline: float | None) -> Iterator[Message]:
     """The messages of one worker; the last is always Done or Failed."""
     kills_before = _kernel_oom_kills()
     with (
         TemporaryFile("w+", encoding="utf-8") as task,
         TemporaryFile("w+", encoding="utf-8") as errors,
-        TemporaryDirectory(prefix="vidgauge-compiled-", ignore_cleanup_errors=True) as cache,
     ):
         task.write(job.model_dump_json())
         task.seek(0)
@@ -96,9 +121,9 @@ def _worker(job: Job, timeout: float, deadline: float | None) -> Iterator[Messag
             _end(process)
 
 
-def _where_to_compile(job: Job, cache: str) -> dict[str, str]:
-    """Compile from scratch, so that how long it takes does not hang on earlier runs; on a CPU with its one process."""
-    folders = {"TORCHINDUCTOR_CACHE_DIR": cache, "TRITON_CACHE_DIR": str(Path(cache) / "triton")}
+def _where_to_compile(job: Job, cache: Path) -> dict[str, str]:
+    """Compile into a folder of the job's own, so that nothing hangs on earlier runs; on a CPU with its one process."""
+    folders = {"TORCHINDUCTOR_CACHE_DIR": str(cache), "TRITON_CACHE_DIR": str(cache / "triton")}
     return folders | ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if job.device == "cpu" else {})
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from vidgauge.bench.memory import Peak
 from vidgauge.bench.suite import Device, Direction, Dtype, Variant
 from vidgauge.bench.timing.rounds import Samples, TimingRule
 from vidgauge.bench.timing.stopping import Stop
@@ -14,8 +15,8 @@ from vidgauge.reference_models.cost import Cost
 class Job(Frozen):
     """What one worker does: a part of a suite."""
 
-    task: Literal["measure", "fit"] = "measure"
-    """To time and weigh, or only to see whether each variant can be called once."""
+    task: Literal["time", "weigh", "fit"] = "time"
+    """To time all variants, to measure the memory of each, or only to see whether each can be called once."""
 
     variants: list[Variant]
     baseline: str
@@ -65,14 +66,11 @@ class Probed(Frozen):
 
 
 class Weighed(Frozen):
-    """The memory of a variant is known, or why it cannot be."""
+    """The memory of a variant is known."""
 
     kind: Literal["weighed"] = "weighed"
     variant: str
-    peaks: list[int]
-    """Bytes, one for each run; empty where they cannot be measured."""
-    no_peak: str = ""
-    """Why not."""
+    peak: Peak
 
 
 class Timed(Frozen):

@@ -144,7 +144,7 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
             _cell(row, case_records.LATENCY, _milliseconds),
             f"{_ratio(row)} {_verdict(row)}".strip(),
             _cell(row, case_records.THROUGHPUT, lambda value: f"{value:.3g}", interval=False),
-            _cell(row, case_records.PEAK_MEMORY, lambda value: f"{value / 2**20:.1f}"),
+            _peak_memory(row),
             _cell(row, case_records.FLOPS, lambda value: f"{value / 1e9:.3g}"),
             *([_cell(row, case_records.COMPILE_TIME, lambda value: f"{value:.1f}")] if compiles else []),
             latency.subject.config["backend"] or "",
@@ -153,6 +153,13 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
     if failures:
         table.caption = "\n".join(f"{record.subject.name}: {record.reason}" for record in failures)
     return table
+
+
+def _peak_memory(row: _Row) -> str:
+    """In MiB; an estimate, which may miss something, is marked as at least so much."""
+    record = row.get(case_records.PEAK_MEMORY.name)
+    mark = ">= " if record is not None and record.details.get("estimate") else ""
+    return mark + _cell(row, case_records.PEAK_MEMORY, lambda value: f"{value / 2**20:.1f}")
 
 
 def _ratio(row: _Row) -> str:

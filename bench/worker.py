@@ -14,7 +14,7 @@ from torch import nn
 from vidgauge.bench import passes
 from vidgauge.bench.backend import backends, compiled_backends
 from vidgauge.bench.limits import die_with_parent, limit_memory
-from vidgauge.bench.memory import NotMeasurableError, peak_bytes
+from vidgauge.bench.memory import Peak, peak
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
 from vidgauge.bench.suite import Direction, Variant
 from vidgauge.bench.timing.comparison import again, against
@@ -33,7 +33,7 @@ Announce = Callable[[str, str, float], None]
 
 
 def run(job: Job, send: Send) -> None:
-    """Build every variant, time all in interleaved rounds, weigh each; tell of the first failure, and stop there."""
+    """Do the task with every variant, telling what comes of it; tell of the first failure, and stop there."""
     torch.set_num_threads(job.threads)
     _allow_tf32(job.dtype == "tf32")
     doing = Step(variant=job.baseline, doing="start")
@@ -44,10 +44,7 @@ def run(job: Job, send: Send) -> None:
         send(doing)
 
     try:
-        if job.task == "fit":
-            _fit(job, step, send)
-        else:
-            _measure(job, step, send)
+        _TASKS[job.task](job, step, send)
     except Exception as error:  # noqa: BLE001 - a layer may raise anything, and it becomes a record
         reason = f"{doing.doing}: {type(error).__name__}: {' '.join(str(error).split())}"
         send(Failed(variant=doing.variant, status=_status(error), reason=reason[:500]))
@@ -55,12 +52,26 @@ def run(job: Job, send: Send) -> None:
         send(Done())
 
 
-def _measure(job: Job, step: Announce, send: Send) -> None:
+def _time(job: Job, step: Announce, send: Send) -> None:
+    """All variants in interleaved rounds."""
     actions = {variant.name: _prepare(variant, job, step, send) for variant in job.variants}
-    send(_time(actions, job, step))
-    for name, action in actions.items():  # after time: it changes how memory is allocated
-        step(name, "memory", 1.0)
-        send(_weigh(name, action, job))
+    send(_rounds(actions, job, step))
+
+
+def _weigh(job: Job, step: Announce, send: Send) -> None:
+    """The memory of each variant in turn; nothing of one is left when the next is built."""
+    for variant in job.variants:
+        send(Weighed(variant=variant.name, peak=_peak(variant, job, step)))
+
+
+def _peak(variant: Variant, job: Job, step: Announce) -> Peak:
+    step(variant.name, "memory: build", 1.0)
+    layer, inputs = _build(variant, job)
+    action = passes.action(_called(layer, variant), inputs, job.direction)
+    step(variant.name, "memory: first call", 1.0)
+    passes.whole_call(action)
+    step(variant.name, "memory", 1.0)
+    return peak(lambda: passes.whole_call(action), job.device, job.memory_runs)
 
 
 def _fit(job: Job, step: Announce, send: Send) -> None:
@@ -116,7 +127,7 @@ def _is_flex(layer: Layer) -> bool:
     return getattr(layer, "form", None) == "flex"
 
 
-def _time(actions: dict[str, Action], job: Job, step: Announce) -> Timed:
+def _rounds(actions: dict[str, Action], job: Job, step: Announce) -> Timed:
     """Interleave all variants, the baseline twice."""
     contenders, owners = dict(actions), {name: name for name in actions}
     compared = job.baseline in actions
@@ -134,14 +145,6 @@ def _time(actions: dict[str, Action], job: Job, step: Announce) -> Timed:
     )
     load = list(os.getloadavg()) if hasattr(os, "getloadavg") else []
     return Timed(samples=rounds.samples, stopped=rounds.stopped, seconds=rounds.seconds, load=load)
-
-
-def _weigh(name: str, action: Action, job: Job) -> Weighed:
-    try:
-        peaks = peak_bytes(lambda: passes.whole_call(action), job.device, job.memory_runs)
-    except NotMeasurableError as error:
-        return Weighed(variant=name, peaks=[], no_peak=str(error))
-    return Weighed(variant=name, peaks=peaks)
 
 
 def _build(variant: Variant, job: Job) -> tuple[Layer, tuple[torch.Tensor, ...]]:
@@ -168,6 +171,9 @@ def _visible_call(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Dir
     with_gradients = direction != "inference"
     with torch.set_grad_enabled(with_gradients):
         layer(*(x.detach().requires_grad_(with_gradients) for x in inputs))
+
+
+_TASKS: dict[str, Callable[[Job, Announce, Send], None]] = {"time": _time, "weigh": _weigh, "fit": _fit}
 
 
 def _allow_tf32(allow: bool) -> None:

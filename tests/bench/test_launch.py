@@ -17,13 +17,19 @@ from vidgauge.reference_models.cost import Cost
 
 _PREAMBLE = """
 import json, os, signal, sys, time
-names = [variant["layer"] for variant in json.load(sys.stdin)["variants"]]
+job = json.load(sys.stdin)
+names = [variant["layer"] for variant in job["variants"]]
 def send(**message): print(json.dumps(message), flush=True)
 def step(name, doing): send(kind="step", variant=name, doing=doing)
 def timed():
     send(kind="timed", samples={n: dict(seconds=[1.0], positions=[0], calls=1) for n in names},
          load=[], stopped="budget", seconds=1.0)
     send(kind="done")
+"""
+_NOT_WEIGHED = """
+if job["task"] == "weigh":
+    send(kind="done")
+    sys.exit()
 """
 
 
@@ -34,9 +40,10 @@ def outcome(
     *names: str,
     timeout: float = 30.0,
     seconds: float | None = None,
+    weighs: str = _NOT_WEIGHED,
 ) -> tuple[Outcome, list[Step]]:
     file = tmp_path / "worker.py"
-    file.write_text(_PREAMBLE + script)
+    file.write_text(_PREAMBLE + weighs + script)
     monkeypatch.setattr(launch, "_COMMAND", [sys.executable, "-I", str(file)])
     job = Job(
         variants=[Variant(layer=name) for name in names],
@@ -54,6 +61,30 @@ def outcome(
     steps: list[Step] = []
     deadline = None if seconds is None else time.monotonic() + seconds
     return run_case(job, timeout, steps.append, deadline), steps
+
+
+def test_what_was_timed_is_weighed_by_workers_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    weighs = """
+if job["task"] == "weigh":
+    for name in names:
+        step(name, "memory")
+        if name == "heavy": os.kill(os.getpid(), signal.SIGKILL)
+        peak = dict(bytes=os.getpid(), technique="resident", runs=[1])
+        send(kind="weighed", variant=name, peak=peak)
+    send(kind="done")
+    sys.exit()
+"""
+    script = "step('broken', 'time'); 'broken' in names and sys.exit('no'); step('a', str(os.getpid())); timed()"
+    done, steps = outcome(monkeypatch, tmp_path, script, "a", "broken", "heavy", "b", weighs=weighs)
+    assert done.timed is not None
+    assert set(done.timed.samples) == {"a", "heavy", "b"}
+    assert set(done.failed) == {"broken"}
+    assert set(done.weighed) == {"a", "b"}
+    assert set(done.unweighed) == {"heavy"}
+    assert done.unweighed["heavy"].reason == "memory: the worker was killed by SIGKILL"
+    timer = next(int(step.doing) for step in steps if step.doing.isdigit())
+    assert len({timer, *(weighed.peak.bytes for weighed in done.weighed.values())}) == 3
+    assert [step.variant for step in steps if step.doing == "memory"] == ["a", "heavy", "b"]
 
 
 def test_a_good_worker_is_started_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import vidgauge.bench
 from vidgauge.bench import profiling
 from vidgauge.bench.case_records import Maker, PartRecords
 from vidgauge.bench.launch import Outcome
+from vidgauge.bench.memory import Peak
 from vidgauge.bench.messages import Built, Failed, Job, Timed, Weighed
 from vidgauge.bench.parts import parts
 from vidgauge.bench.profile_table import tables
@@ -108,9 +110,10 @@ def test_without_its_baseline_there_is_no_ratio() -> None:
         budget=0.2,
         memory_runs=1,
     )
+    peak = Peak(bytes=4096, technique="resident", runs=[4096, 4000], cross_check=3072)
     outcome = Outcome(
         failed={"conv3d": Failed(variant="conv3d", status="timeout", reason="too slow")},
-        weighed={"spatial_conv": Weighed(variant="spatial_conv", peaks=[], no_peak="not here")},
+        weighed={"spatial_conv": Weighed(variant="spatial_conv", peak=peak)},
         built={"spatial_conv": Built(variant="spatial_conv", cost=build("spatial_conv", **CONV).cost(job.shape))},
         timed=Timed(
             samples={"spatial_conv": Samples(seconds=[2.0, 1.0, 3.0], positions=[0, 0, 0], calls=1)},
@@ -127,7 +130,27 @@ def test_without_its_baseline_there_is_no_ratio() -> None:
     assert (flat["latency"].value, flat["latency"].no_interval) == (2.0, "fewer than 5 rounds")
     assert flat["ratio_to_baseline"].status == "skipped"
     assert "baseline conv3d" in flat["ratio_to_baseline"].reason
-    assert (flat["peak_memory"].status, flat["peak_memory"].reason) == ("skipped", "not here")
+    memory = flat["peak_memory"]
+    assert (memory.value, memory.n, memory.protocol.name) == (4096, 2, "peak_memory.resident")
+    assert (memory.details["cross_check"], memory.details["disagreement"]) == (3072, -0.25)
+    assert (memory.details["peaks"], memory.details["estimate"]) == ([4096, 4000], False)
+
+    estimated = Weighed(variant="spatial_conv", peak=Peak(bytes=2**20, technique="allocator events", runs=[2**20]))
+    elsewhere = replace(outcome, weighed={"spatial_conv": estimated})
+    records = list(PartRecords(Maker(two, part, job, environment, "run"), elsewhere))
+    memory = by_layer(records)["spatial_conv"]["peak_memory"]
+    assert (memory.protocol.name, memory.details["estimate"]) == ("peak_memory.allocator_events", True)
+    assert list(tables(records)[0].columns[4].cells) == ["timeout", ">= 1.0"]
+
+    died = Failed(variant="spatial_conv", status="oom", reason="memory: too much")
+    records = list(
+        PartRecords(
+            Maker(two, part, job, environment, "run"), replace(outcome, weighed={}, unweighed={"spatial_conv": died})
+        )
+    )
+    flat = by_layer(records)["spatial_conv"]
+    assert (flat["peak_memory"].status, flat["peak_memory"].reason) == ("oom", "memory: too much")
+    assert (flat["latency"].status, flat["flops"].status) == ("ok", "ok")
 
 
 _DEADLY = """

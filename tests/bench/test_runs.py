@@ -14,6 +14,7 @@ from vidgauge.bench.ceilings.result import Ceilings, Rate
 from vidgauge.bench.crossover import CROSSOVER, crossings
 from vidgauge.bench.largest import search
 from vidgauge.bench.launch import Outcome
+from vidgauge.bench.memory import Peak
 from vidgauge.bench.messages import Built, Failed, Job, Probed, Step, Timed, Weighed
 from vidgauge.bench.profile_table import findings, summary, tables
 from vidgauge.bench.suite import Suite, parse_suite
@@ -60,7 +61,9 @@ def measured(job: Job) -> Outcome:
         outcome.probed[name] = Probed(
             variant=name, backends=["math"], compile_seconds=3.0 if variant.compiles else None
         )
-        outcome.weighed[name] = Weighed(variant=name, peaks=[1024])
+        outcome.weighed[name] = Weighed(
+            variant=name, peak=Peak(bytes=1024, technique="resident", runs=[1000, 1024], cross_check=512)
+        )
         seconds = [seconds_of(job, variant.layer) * (1 + 1e-4 * (index % 3)) for index in range(20)]
         samples[name] = Samples(seconds=seconds, positions=[0] * 20, calls=1)
     samples[again(job.baseline)] = samples[job.baseline]
