@@ -8,6 +8,7 @@ one protocol name, and a footnote tells rivals with unlike fingerprints apart.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, Record, Subject
@@ -111,7 +112,7 @@ def compare(records: Iterable[Record]) -> tuple[Table, ...]:
     """
     latest: dict[str, tuple[Record, int]] = {}
     for record in records:
-        key = canonical([record.subject.model_dump(), record.measure.name, record.measure.unit])
+        key = canonical([_identity(record.subject), record.measure.name, record.measure.unit])
         key += canonical([record.protocol.model_dump(), record.environment])
         standing, older = latest.get(key, (record, -1))
         latest[key] = (record if record.time >= standing.time else standing, older + 1)
@@ -122,6 +123,14 @@ def compare(records: Iterable[Record]) -> tuple[Table, ...]:
     order = [*_TITLES]
     kinds = sorted(groups, key=lambda group: order.index(group[0]) if group[0] in order else len(order))
     return tuple(_table(kind, suite, groups[kind, suite]) for kind, suite in kinds)
+
+
+def _identity(subject: Subject) -> dict[str, Any]:
+    """What makes a subject the same. A benchmark case's backend is what it came to, unknown where it was skipped."""
+    asked = subject.model_dump()
+    if is_case(subject):
+        asked["config"].pop("backend", None)
+    return asked
 
 
 def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]]) -> Table:

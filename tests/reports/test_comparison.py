@@ -23,6 +23,17 @@ def test_every_record_is_in_exactly_one_cell(store_records: list[Record]) -> Non
     assert [table.title for table in tables] == ["Generated videos", "Layers: layers-small", "Machine"]
 
 
+def test_what_a_budget_skipped_gives_way_to_what_was_measured_later(make_record: Make) -> None:
+    case = {"suite": "s", "case": "c", "backend": None}
+    skipped = make_record("latency", None, kind="layer", name="conv", config=case, status="skipped", reason="budget")
+    later = skipped.time + timedelta(hours=1)
+    config = case | {"backend": "Mkldnn"}
+    measured = make_record("latency", 0.1, kind="layer", name="conv", config=config, time=later)
+    for records in ([skipped, measured], [measured, skipped]):
+        (table,) = compare(records)
+        assert [cell.record.status for cell in table.cells] == ["ok"]
+
+
 def test_the_latest_of_the_same_thing_stands_whatever_the_order(make_record: Make) -> None:
     old, new = make_record("fvd", 1.0), make_record("fvd", 2.0)
     new = new.model_copy(update={"time": old.time + timedelta(seconds=1)})
