@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from vidgauge.bench import case_records
 from vidgauge.bench.ceilings.ceiling_records import PEAK_BANDWIDTH, PEAK_FLOPS
 from vidgauge.bench.crossover import CROSSOVER
 from vidgauge.bench.largest import LARGEST
+from vidgauge.bench.predictions import EFFICIENCY
 from vidgauge.record import Measure, Record
 
 _Row = dict[str, Record]
@@ -29,7 +31,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
 def findings(records: Iterable[Record]) -> list[str]:
     """What the tables do not show, a line each: ceilings, crossovers, largest extents, what was skipped and why."""
     records = list(records)
-    lines = [_ceiling(record) for record in records if record.measure in (PEAK_FLOPS, PEAK_BANDWIDTH)]
+    lines = _ceilings([record for record in records if record.measure in (PEAK_FLOPS, PEAK_BANDWIDTH)])
     lines += [_crossover(record) for record in records if record.measure == CROSSOVER]
     largest = [record for record in records if record.measure.name.startswith(LARGEST)]
     lines += [_largest(record) for record in largest if record.status != "skipped"]
@@ -56,11 +58,27 @@ def _is_of_a_layer(record: Record) -> bool:
     return record.subject.kind == "layer" and not other
 
 
+def _ceilings(records: Iterable[Record]) -> list[str]:
+    """A line each: what was reached at the start, and how the winner did later."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        config = record.subject.config
+        what = f"peak {config['dtype']}" if record.measure == PEAK_FLOPS else "peak bandwidth"
+        groups.setdefault(f"{what} on {config['device']}", []).append(record)
+    return [f"{title}: {_ceiling(found[0])}{_drift(found)}" for title, found in groups.items()]
+
+
 def _ceiling(record: Record) -> str:
-    config = record.subject.config
-    what = f"peak {config['dtype']}" if record.measure == PEAK_FLOPS else "peak bandwidth"
     assert record.value is not None
-    return f"{what} on {config['device']}: {record.value / 1e9:.4g} G{record.measure.unit} ({record.details['winner']})"
+    return f"{record.value / 1e9:.4g} G{record.measure.unit} ({record.details['winner']})"
+
+
+def _drift(records: Sequence[Record]) -> str:
+    later: dict[str, list[float]] = {}
+    for record in records:
+        if record.details["drift_from_start"] is not None:
+            later.setdefault(record.details["when"], []).append(record.details["drift_from_start"])
+    return "".join(f"; {when} x {' '.join(f'{ratio:.2f}' for ratio in ratios)}" for when, ratios in later.items())
 
 
 def _all_skipped(rows: Iterable[_Row]) -> bool:
@@ -136,6 +154,9 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
     compiles = any(case_records.COMPILE_TIME.name in row for row in rows)
     if compiles:
         table.add_column("compile (s)", justify="right")
+    predicted = any(EFFICIENCY.name in row for row in rows)
+    if predicted:
+        table.add_column("of bound", justify="right")
     table.add_column("backend")
     for row in rows:
         latency = row[case_records.LATENCY.name]
@@ -147,12 +168,31 @@ def _table(title: str, rows: Sequence[_Row]) -> Table:
             _peak_memory(row),
             _cell(row, case_records.FLOPS, lambda value: f"{value / 1e9:.3g}"),
             *([_cell(row, case_records.COMPILE_TIME, lambda value: f"{value:.1f}")] if compiles else []),
+            *([_of_bound(row)] if predicted else []),
             latency.subject.config["backend"] or "",
         )
     failures = [row[case_records.LATENCY.name] for row in rows if row[case_records.LATENCY.name].status != "ok"]
-    if failures:
-        table.caption = "\n".join(f"{record.subject.name}: {record.reason}" for record in failures)
+    lines = [f"{record.subject.name}: {record.reason}" for record in failures]
+    lines += [line for row in rows if EFFICIENCY.name in row for line in _explained(row[EFFICIENCY.name])]
+    if lines:
+        table.caption = Text("\n".join(lines))
     return table
+
+
+def _of_bound(row: _Row) -> str:
+    """Predicted over measured time, and whether computing or moving bytes sets the bound."""
+    share = _cell(row, EFFICIENCY, lambda value: f"{value:.0%}", interval=False)
+    return f"{share} {row[EFFICIENCY.name].details.get('bound', '')}".strip()
+
+
+def _explained(efficiency: Record) -> list[str]:
+    """Why it is further from its predicted speed-up than can be left without a word, and what else there is to say."""
+    name, details = efficiency.subject.name, efficiency.details
+    lines = [f"{name}: {details['note']}"] if "note" in details else []
+    if details.get("reasons"):
+        speedups = f"predicted {details['predicted_speedup']:.3g} x, achieved {details['achieved_speedup']:.3g} x"
+        lines.append(f"{name}: {speedups}; " + "; ".join(reason["text"] for reason in details["reasons"]))
+    return lines
 
 
 def _peak_memory(row: _Row) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from vidgauge.bench import ceilings
 from vidgauge.bench.budget import Budget
 from vidgauge.bench.case_records import Maker, PartRecords
 from vidgauge.bench.crossover import crossover_records
@@ -17,7 +16,9 @@ from vidgauge.bench.largest import largest_records, skipped_records
 from vidgauge.bench.launch import Outcome, run_case
 from vidgauge.bench.messages import Failed, Job, Step
 from vidgauge.bench.parts import Part, check_parts, parts
+from vidgauge.bench.predictions import prediction_records
 from vidgauge.bench.resume import Earlier, find_earlier, placed
+from vidgauge.bench.run_ceilings import RunCeilings, When
 from vidgauge.bench.suite import Case, Device, Dtype, Suite, Variant, read_suite
 from vidgauge.bench.suites import SUITES
 from vidgauge.bench.timing.clocks import ClockName
@@ -67,7 +68,8 @@ def profile(
     Returns:
         the records of the whole run: latency, ratio_to_baseline, throughput, peak_memory, flops, parameters and, where
         something compiles, compile_time of each variant; the crossovers of sweeps; the largest extents; where the
-        suite asks for them, the ceilings of the device before and after.
+        suite asks for them, the ceilings of the device at the start, in the middle and at the end, and from these
+        predicted_time and efficiency of each variant.
 
     Raises:
         UsageError: where the suite, one of its layers or a layer's arguments do not exist, or there is no such device.
@@ -129,8 +131,10 @@ class _Session:
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     finished: dict[str, list[Record]] = field(default_factory=dict)
     """Parts of an earlier start of this run, by key."""
-    best: list[ceilings.Ceilings] = field(default_factory=list)
-    """The ceilings, if they were measured in this start of the run."""
+    found: dict[str, list[Record]] = field(default_factory=dict)
+    """Parts so far, by key."""
+    best: RunCeilings | None = None
+    """The ceilings, where the suite asks for them."""
     done: float = 0.0
     total: float = 0.0
 
@@ -150,36 +154,45 @@ class _Session:
             self.run, self.finished = earlier.run, earlier.parts
 
     def records(self, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
-        """All records of the run, and whether each is new: ceilings, every case, the ceilings once more."""
-        if self.suite.ceilings is not None:
-            yield from self._ceilings("before", planned)
+        """All records of the run, and whether each is new: ceilings around and amid the cases, predictions last."""
+        dtypes = self._dtypes(planned)
+        if self.suite.ceilings is not None and dtypes:
+            self.best = RunCeilings(self.device, dtypes, self.threads, self.suite.ceilings, self.seed)
+        yield from self._ceilings("start")
         yield from self._cases(planned)
-        if self.suite.ceilings is not None and self.best and not self.budget.refuses(self.suite.ceilings):
-            yield from self._ceilings("after", planned)
+        yield from self._ceilings("end")
+        yield from self._predictions(planned)
 
-    def _ceilings(self, when: str, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
-        """What the device reaches at best, and at the end whether the best still does: drift of the machine."""
+    def _ceilings(self, when: When) -> Iterator[tuple[Record, bool]]:
+        """What the device reaches at best, where the suite asks for it."""
+        if self.best is None:
+            return
         key = fingerprint(["ceilings", when])
         known = self.finished.get(key)
-        if known is None:
-            self.tell(0.0, f"ceilings {when} the cases")
-            self.best = (
-                [ceilings.remeasure(each, seed=self.seed) for each in self.best]
-                if when == "after"
-                else ceilings.measure(
-                    self.device, self._dtypes(planned), [self.threads], self.suite.ceilings or 0.0, self.seed
-                )
-            )
-            if self.device == "cuda":
-                torch.cuda.empty_cache()  # the workers need it
-            made = [ceilings.records(each, self.environment, self.run) for each in self.best]
-            found = placed(list(chain.from_iterable(made)), self.ask, key)
-        yield from ((record, known is None) for record in (found if known is None else known))
+        if known is not None:
+            self.best.recall(when, known)
+        elif when != "start" and self.budget.refuses(len(self.best.dtypes)):
+            return
+        self.tell(0.0, f"ceilings, {when}")
+        found = known or placed(self.best.measure(when, self.environment, self.run), self.ask, key)
+        yield from ((record, known is None) for record in found)
 
     def _dtypes(self, planned: list[Part]) -> list[Dtype]:
-        """Those that are measured on the device, in the suite's order."""
-        wanted = (part.dtype for part in planned if self.device in part.case.devices)
+        """Those that are timed on the device, in the suite's order."""
+        wanted = (part.dtype for part in planned if self.device in part.case.devices and not part.case.largest)
         return [dtype for dtype in dict.fromkeys(wanted) if self.device == "cuda" or dtype != "tf32"]
+
+    def _predictions(self, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
+        """What each variant would take on the ceilings: at the end, since the largest of all count."""
+        for part in planned:
+            if self.best is None or part.case.largest:
+                continue
+            of_part = self.key(part)
+            key = _prediction_key(of_part)
+            known = self.finished.get(key) if of_part in self.finished else None
+            made = prediction_records(self.found[of_part], part.case.baseline, self.best.everything)
+            found = known or placed(list(made), self.ask, key)
+            yield from ((record, known is None) for record in found)
 
     def _cases(self, planned: list[Part]) -> Iterator[tuple[Record, bool]]:
         for case, of_case in groupby(planned, key=lambda part: part.case):
@@ -190,8 +203,11 @@ class _Session:
                 known = self.finished.get(key)
                 found = placed(list(self._measure(part)), self.ask, key) if known is None else known
                 records, changed = records + found, changed or known is None
+                self.found[key] = found
                 yield from ((record, known is None) for record in found)
-                self.done += part.seconds
+                was, self.done = self.done, self.done + part.seconds
+                if was < self.total / 2 <= self.done < self.total:
+                    yield from self._ceilings("middle")
             key = _crossover_key(case)
             known = None if changed else self.finished.get(key)
             found = placed(list(crossover_records(records)), self.ask, key) if known is None else known
@@ -256,13 +272,19 @@ class _Session:
 
     def _is_whole(self, earlier: Earlier, planned: list[Part]) -> bool:
         for case, of_case in groupby(planned, key=lambda part: part.case):
-            found = [earlier.parts.get(self.key(part)) for part in of_case]
-            if None in found:
+            keys = [self.key(part) for part in of_case]
+            found = [earlier.parts.get(key) for key in keys]
+            unpredicted = self.suite.ceilings is None or case.largest or not self._dtypes(planned)
+            if None in found or not (unpredicted or all(_prediction_key(key) in earlier.parts for key in keys)):
                 return False
             wanted = list(crossover_records(chain.from_iterable(filter(None, found))))
             if len(wanted) != len(earlier.parts.get(_crossover_key(case), [])):
                 return False
         return True
+
+
+def _prediction_key(part: str) -> str:
+    return fingerprint(["predictions", part])
 
 
 def _crossover_key(case: Case) -> str:

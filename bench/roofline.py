@@ -30,6 +30,8 @@ class Prediction(Frozen):
     bytes: int
     ridge: float
     """FLOP per byte from which on the FLOPs bind: peak over bandwidth."""
+    bytes_per_second: float
+    """The bandwidth."""
     overhead_seconds: float
     """What dispatching one operator takes; in ``seconds`` it is not counted."""
 
@@ -48,8 +50,9 @@ class Achieved(Frozen):
     backends: list[str] = Field(default_factory=list)
     """As ``vidgauge.bench.backend.backends`` names them."""
     layout: str = "contiguous"
-    copies: int | None = None
-    """Kernels that only move data (permutes, changes of layout), which no formula counts; empty where not known."""
+    copy_bytes: int | None = None
+    """Traffic of copies without arithmetic (permutes, padding), which the prediction leaves out; empty where not known.
+    """
     operators: int = Field(default=1, ge=1)
     """Operators that a call dispatches, as far as known."""
 
@@ -92,6 +95,7 @@ def predict(flops: int, bytes: int, ceilings: Ceilings) -> Prediction:  # noqa: 
         flops=flops,
         bytes=bytes,
         ridge=ceilings.flops_per_second / ceilings.bytes_per_second,
+        bytes_per_second=ceilings.bytes_per_second,
         overhead_seconds=ceilings.overhead_seconds,
     )
 
@@ -115,7 +119,8 @@ def explain(baseline: Achieved, variant: Achieved) -> Explanation:
     - ``above``: more than 10 % faster than predicted. The baseline ran further below its own bound than the variant.
     - ``backends``: off by more than 10 % in either direction, and the two ran through different kernels.
     - ``layout``: likewise, and their memory layouts differ.
-    - ``copies``: more than 10 % slower than predicted, and it moves data more often than the baseline, uncounted.
+    - ``copies``: more than 10 % slower than predicted, and it copies more than the baseline, for more than 10 % of its
+      predicted time.
     - ``launch``: likewise, and its predicted time is less than dispatching its operators takes.
     - ``memory``: its bytes bind it, so that it gains more than 10 % less than its saving in FLOPs. This one speaks of
       the prediction, and so holds whatever was achieved.
@@ -155,9 +160,17 @@ def _layout(baseline: Achieved, variant: Achieved) -> Iterator[Reason]:
 
 
 def _copies(baseline: Achieved, variant: Achieved) -> Iterator[Reason]:
-    if variant.copies is not None and baseline.copies is not None and variant.copies > baseline.copies:
-        text = f"uncounted copies: {variant.name} runs {variant.copies} kernels that only move data, {baseline.name}"
-        yield Reason(rule="copies", text=f"{text} {baseline.copies}")
+    ours, theirs = variant.copy_bytes, baseline.copy_bytes
+    if ours is None or theirs is None or ours <= theirs:
+        return
+    seconds = ours / variant.prediction.bytes_per_second
+    if seconds > (TOLERANCE - 1) * variant.prediction.seconds:
+        text = f"copies: {variant.name} moves {ours / 1e6:.3g} MB in permutes, padding or gathers, which takes at least"
+        yield Reason(
+            rule="copies",
+            text=f"{text} {seconds * 1e3:.3g} ms beside the predicted {variant.prediction.seconds * 1e3:.3g} ms; "
+            f"{baseline.name} {theirs / 1e6:.3g} MB",
+        )
 
 
 def _launch(variant: Achieved) -> Iterator[Reason]:

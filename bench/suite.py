@@ -131,7 +131,8 @@ class Suite(Frozen):
     budget: PositiveFloat | None = None
     """Seconds for all of it, unless the user says otherwise."""
     ceilings: PositiveFloat | None = None
-    """Seconds in which to measure what the device reaches at best, before everything else; not at all unless given."""
+    """Seconds in which to measure what the device reaches at best, before everything else; times are then predicted
+    from it. Not at all unless given."""
     memory_runs: PositiveInt = 2
     """Runs of which the largest peak counts."""
     memory_limit: PositiveFloat | None = None

@@ -1,5 +1,7 @@
 """Ceilings as records: peak_flops and peak_bandwidth of the machine."""
 
+from collections.abc import Iterable
+
 from vidgauge.bench.ceilings.candidates import bandwidth_candidates, compute_candidates
 from vidgauge.bench.ceilings.measuring import RULE
 from vidgauge.bench.ceilings.result import Ceilings, Rate
@@ -9,6 +11,8 @@ from vidgauge.record import Measure, ProtocolRef, Record, Subject
 
 PEAK_FLOPS = Measure(name="peak_flops", unit="FLOP/s", better="higher")
 PEAK_BANDWIDTH = Measure(name="peak_bandwidth", unit="B/s", better="higher")
+_DETAILS = ("skipped", "overhead_seconds", "budget_seconds", "seconds")
+"""What stands in the details of the first record alone."""
 
 
 def records(ceilings: Ceilings, environment: Environment, run: str) -> list[Record]:
@@ -45,6 +49,20 @@ def records(ceilings: Ceilings, environment: Environment, run: str) -> list[Reco
     compute = make(PEAK_FLOPS, "compute", offered, ceilings.compute, ceilings.best_compute)
     arrays = {"array_bytes": ceilings.array_bytes, "cache_bytes": ceilings.cache_bytes}
     bandwidth = make(PEAK_BANDWIDTH, "bandwidth", passes, ceilings.bandwidth, ceilings.best_bandwidth, **arrays)
-    skipped = [one.model_dump() for one in ceilings.skipped]
-    compute = compute.model_copy(update={"details": compute.details | {"skipped": skipped}})
-    return [compute, bandwidth]
+    rest = ceilings.model_dump(include=set(_DETAILS))
+    return [compute.model_copy(update={"details": compute.details | rest}), bandwidth]
+
+
+def restored(records: Iterable[Record]) -> list[Ceilings]:
+    """The ceilings that such records were made from, one for each pair of them."""
+    pairs: dict[str, dict[str, Record]] = {}
+    for record in records:
+        pairs.setdefault(record.subject.config["dtype"], {})[record.measure.name] = record
+    found = []
+    for pair in pairs.values():
+        compute, bandwidth = pair[PEAK_FLOPS.name], pair[PEAK_BANDWIDTH.name]
+        rates = {"compute": compute.details["rates"], "bandwidth": bandwidth.details["rates"]}
+        arrays = {name: bandwidth.details[name] for name in ("array_bytes", "cache_bytes")}
+        rest = {name: compute.details[name] for name in _DETAILS}
+        found.append(Ceilings.model_validate(compute.subject.config | rates | arrays | rest))
+    return found

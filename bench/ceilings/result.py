@@ -1,5 +1,6 @@
 """What measuring ceilings gives, and how far two measurements lie apart."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -81,6 +82,27 @@ class Ceilings(Frozen):
     def best_bandwidth(self) -> Rate:
         """The candidate that won."""
         return max(self.bandwidth, key=lambda rate: rate.per_second)
+
+
+def highest(measured: Sequence[Ceilings], dtype: DType) -> Ceilings:
+    """The largest ceilings of several measurements in one run: what was reached once can be reached.
+
+    Args:
+        measured: of one device and number of threads, for any dtypes; the bandwidth is the same for all.
+        dtype: which compute ceiling.
+
+    Raises:
+        UsageError: where none of them is of this dtype.
+    """
+    of_dtype = [each for each in measured if each.dtype == dtype]
+    if not of_dtype:
+        raise UsageError(f"no ceilings of {dtype} were measured, only of {sorted({each.dtype for each in measured})}")
+    best = {
+        "compute": [max((each.best_compute for each in of_dtype), key=lambda rate: rate.per_second)],
+        "bandwidth": [max((each.best_bandwidth for each in measured), key=lambda rate: rate.per_second)],
+        "overhead_seconds": min(each.overhead_seconds for each in measured),
+    }
+    return of_dtype[0].model_copy(update=best)
 
 
 class Drift(Frozen):

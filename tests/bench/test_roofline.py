@@ -87,11 +87,21 @@ def test_another_layout_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "found"),
-    [(4, 0, ["copies"]), (4, 4, ["unexplained"]), (4, None, ["unexplained"]), (None, 4, ["unexplained"])],
+    [
+        (4_000_000_000, 0, ["copies"]),
+        (900_000_000, 0, ["unexplained"]),  # 0.09 s beside 1 s
+        (4_000_000_000, 4_000_000_000, ["unexplained"]),
+        (4_000_000_000, None, ["unexplained"]),
+        (None, 4_000_000_000, ["unexplained"]),
+    ],
 )
 def test_more_copies_than_the_baseline_are_counted(ours: int | None, theirs: int | None, found: list[str]) -> None:
-    baseline = ran("full", 200, 1, 4.0, copies=theirs)
-    assert rules(explain(baseline, ran("half", 100, 1, 4.0, copies=ours))) == found
+    baseline = ran("full", 200, 1, 4.0, copy_bytes=theirs)
+    explanation = explain(baseline, ran("half", 100, 1, 4.0, copy_bytes=ours))
+    assert rules(explanation) == found
+    if found == ["copies"]:
+        assert "half moves 4e+03 MB" in explanation.reasons[0].text
+        assert "at least 400 ms beside the predicted 1e+03 ms; full 0 MB" in explanation.reasons[0].text
 
 
 def test_less_work_than_dispatching_it_is_launch_bound() -> None:

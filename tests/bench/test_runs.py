@@ -10,6 +10,7 @@ import pytest
 
 from vidgauge.bench import ceilings, profiling
 from vidgauge.bench.budget import Budget
+from vidgauge.bench.ceilings.ceiling_records import restored
 from vidgauge.bench.ceilings.result import Ceilings, Rate
 from vidgauge.bench.crossover import CROSSOVER, crossings
 from vidgauge.bench.largest import search
@@ -250,17 +251,13 @@ def test_a_finished_run_is_not_gone_on_with_but_a_cut_one_is(
     assert _numbers(rest) == _numbers(first)
 
 
-def test_ceilings_frame_the_cases_and_are_not_measured_again(
-    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rates = [Rate(candidate="gemm 64", work=10, per_second=5.0, seconds=[1.0, 2.0, 4.0])]
-    copies = [rates[0].model_copy(update={"candidate": "copy"})]
-    made = Ceilings(
+def ceilings_at(flops_per_second: float, bytes_per_second: float) -> Ceilings:
+    return Ceilings(
         device="cpu",
         dtype="float32",
         threads=1,
-        compute=rates,
-        bandwidth=copies,
+        compute=[Rate(candidate="gemm 64", work=10, per_second=flops_per_second, seconds=[1.0, 2.0, 4.0])],
+        bandwidth=[Rate(candidate="copy", work=10, per_second=bytes_per_second, seconds=[1.0, 2.0, 4.0])],
         overhead_seconds=1e-6,
         array_bytes=2**20,
         cache_bytes=2**18,
@@ -268,32 +265,108 @@ def test_ceilings_frame_the_cases_and_are_not_measured_again(
         budget_seconds=1.0,
         seconds=1.0,
     )
-    asked: list[str] = []
 
-    def measure(_device: str, dtypes: list[str], *_more: object) -> list[Ceilings]:
-        asked.append(" ".join(dtypes))
-        return [made]
 
-    def remeasure(before: Ceilings, **_seed: int) -> Ceilings:
-        asked.append("after")
-        return before
+class Machine:
+    """Stands in for measuring ceilings: a gigaflop and a gigabyte a second at first, then more or less."""
 
-    monkeypatch.setattr(ceilings, "measure", measure)
-    monkeypatch.setattr(ceilings, "remeasure", remeasure)
-    framed = suite({"dtypes": ["float32", "tf32"]}, {"devices": ["cuda"], "dtypes": ["bfloat16"]}, ceilings=1.0)
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.later = [0.5, 2.0]
+
+    def measure(self, _device: str, dtypes: list[str], *_more: object) -> list[Ceilings]:
+        self.asked.append(" ".join(dtypes))
+        return [ceilings_at(1e9, 1e9)]
+
+    def remeasure(self, start: Ceilings, **_seed: int) -> Ceilings:
+        factor = self.later[self.asked.count("again") % 2]
+        self.asked.append("again")
+        return ceilings_at(start.flops_per_second * factor, start.bytes_per_second)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    stand_in = Machine()
+    monkeypatch.setattr(ceilings, "measure", stand_in.measure)
+    monkeypatch.setattr(ceilings, "remeasure", stand_in.remeasure)
+    return stand_in
+
+
+FRAMED = suite(
+    {"dtypes": ["float32", "tf32"]}, {"batches": [2]}, {"devices": ["cuda"], "dtypes": ["bfloat16"]}, ceilings=1.0
+)
+
+
+@pytest.mark.usefixtures("worker")
+def test_ceilings_are_measured_at_the_start_in_the_middle_and_at_the_end(machine: Machine) -> None:
+    records = profiling.profile(FRAMED)
+    assert machine.asked == ["float32", "again", "again"]
+    peaks = [record for record in records if record.subject.kind == "machine"]
+    assert [record.details["when"] for record in peaks] == ["start", "start", "middle", "middle", "end", "end"]
+    assert [record.details["drift_from_start"] for record in peaks] == [None, None, 0.5, 1, 2, 1]
+    assert records[:2] == peaks[:2]
+    assert findings(records)[:2] == [
+        "peak float32 on cpu: 1 GFLOP/s (gemm 64); middle x 0.50; end x 2.00",
+        "peak bandwidth on cpu: 1 GB/s (copy); middle x 1.00; end x 1.00",
+    ]
+    assert restored(peaks[4:]) == [ceilings_at(2e9, 1e9)]
+
+
+@pytest.mark.usefixtures("worker", "machine")
+def test_the_largest_ceiling_makes_the_prediction() -> None:
+    records = profiling.profile(FRAMED)
+    of_case = [record for record in records if record.subject.config.get("case") == "case0"]
+    ours = {
+        (record.subject.name, record.measure.name): record
+        for record in of_case
+        if record.subject.config["dtype"] == "float32"
+    }
+    for name in ("joint_attention", "spatial_attention"):
+        cost = build(name, channels=8, heads=1).cost((1, 4, 2, 2, 8))
+        predicted = ours[name, "predicted_time"]
+        seconds = max(cost.forward_flops / 2e9, cost.min_bytes / 1e9)
+        assert predicted.value == pytest.approx(seconds)
+        computing = cost.forward_flops / 2e9 >= cost.min_bytes / 1e9
+        assert predicted.details["bound"] == ("compute" if computing else "memory")
+        latency = ours[name, "latency"]
+        assert latency.value is not None
+        assert ours[name, "efficiency"].value == pytest.approx(seconds / latency.value)
+        assert ours[name, "efficiency"].level == latency.level
+    tf32 = [record for record in of_case if record.subject.config["dtype"] == "tf32"]
+    assert {record.reason for record in tf32} == {"tf32 is a precision of GPUs"}
+    assert {"predicted_time", "efficiency"} < {record.measure.name for record in tf32}
+
+
+def test_ceilings_and_predictions_are_not_made_again(machine: Machine, worker: Worker, tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
-        worker.stop_at = 0
+        worker.stop_at = 1
         with pytest.raises(KeyboardInterrupt):
-            profiling.profile(framed, store)
-        assert asked == ["float32"]
+            profiling.profile(FRAMED, store)
+        assert machine.asked == ["float32", "again"]
         worker.stop_at = None
-        records = profiling.profile(framed, store, resume=True)
+        records = profiling.profile(FRAMED, store, resume=True)
         assert list(store) == records
-    assert asked == ["float32"]  # nor after, since what was before is not at hand
-    assert [record.measure.name for record in records[:2]] == ["peak_flops", "peak_bandwidth"]
-    assert findings(records)[0].startswith("peak float32 on cpu: 5e-09 GFLOP/s (gemm 64)")
-    assert profiling.profile(framed)[-1].measure.name == "peak_bandwidth"
-    assert asked[-1] == "after"
+        assert machine.asked == ["float32", "again", "again"]
+        assert len(worker.jobs) == 2
+        whole = profiling.profile(FRAMED)
+        assert _numbers(records) == _numbers(whole)
+        environment = store.environments()[records[0].environment]
+        with Store(tmp_path / "cut.sqlite") as cut:
+            for record in records[:-1]:
+                cut.add(record, environment)
+            machine.asked.clear()
+            worker.jobs.clear()
+            assert _numbers(profiling.profile(FRAMED, cut, resume=True)) == _numbers(whole)
+            assert not worker.jobs
+            assert not machine.asked
+        assert profiling.profile(FRAMED, store, resume=True)[0].run != records[0].run
+
+
+@pytest.mark.usefixtures("worker")
+def test_where_nothing_runs_there_are_no_ceilings(machine: Machine) -> None:
+    records = profiling.profile(suite({"devices": ["cuda"]}, ceilings=1.0))
+    assert {record.status for record in records} == {"skipped"}
+    assert not machine.asked
 
 
 def _numbers(records: list[Record]) -> list[tuple[str, str, float | None]]:
