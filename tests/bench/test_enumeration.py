@@ -84,7 +84,7 @@ def test_backward_passes_of_attention(kernel: torch.nn.attention.SDPBackend) -> 
 
     def call() -> None:
         with torch.nn.attention.sdpa_kernel(kernel):
-            functional.scaled_dot_product_attention(query, key, value).sum().backward()
+            torch.autograd.backward(functional.scaled_dot_product_attention(query, key, value).sum())
 
     product = 2 * 8 * 8 * 16
     fused = kernel is torch.nn.attention.SDPBackend.FLASH_ATTENTION

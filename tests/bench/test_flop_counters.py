@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from vidgauge.bench.contests import CONTESTS
+from vidgauge.bench.contests import CONTESTS, LongContest
 from vidgauge.bench.contests.flop_counters import contenders, flop_counters, input_shape
 from vidgauge.bench.cost import counters
 from vidgauge.bench.cost.counters import NotCountedError, count
@@ -47,6 +47,7 @@ def test_a_counter_that_gives_up_says_why() -> None:
 
 def test_the_contest_gives_a_record_for_each_layer_direction_and_counter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vidgauge.bench.contests.flop_counters.contenders", lambda: [("spatial_conv", dict(CONV))])
+    assert not isinstance(flop_counters, LongContest)
     said: list[tuple[float, str]] = []
     records = list(flop_counters(Environment.capture(), lambda done, what: said.append((done, what))))
     assert [record.subject.config["case"] for record in records] == ["forward"] * 4 + ["forward+backward"] * 4
