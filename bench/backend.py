@@ -25,6 +25,14 @@ def backends(call: Callable[[], object]) -> list[str]:
     return seen
 
 
+def operators(call: Callable[[], object]) -> int:
+    """Run a call and count the operators that it dispatches to kernels: views of tensors are not among them."""
+    count = _Count()
+    with count:
+        call()
+    return count.operators
+
+
 _KERNELS = {
     "mkldnn": "Mkldnn",
     "slow_conv": "Slow",
@@ -74,6 +82,30 @@ class _Attentions(TorchFunctionMode):
         if func is functional.scaled_dot_product_attention:
             choice = torch._fused_sdp_choice(*args, **(kwargs or {}))
             self.seen.append(SDPBackend(choice).name.lower())
+        return func(*args, **(kwargs or {}))
+
+
+class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
+    """Counts operators."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.operators: int = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """As below."""
+        return False
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the operator gives
+        is_view = getattr(func, "is_view", False) or func is torch.ops.aten._unsafe_view.default
+        self.operators += not is_view
         return func(*args, **(kwargs or {}))
 
 

@@ -126,7 +126,9 @@ class PartRecords:
         )
         latency = comparison.latency(name)
         how = {"clock": rule.clock, "cache": rule.cache, "stopped": timed.stopped.value} | self._floor(comparison)
+        probed = self.outcome.probed.get(name)
         raw = timed.samples[name].model_dump() | {"load": timed.load, "seed": self.job.seed, "budget": self.job.budget}
+        raw |= {"operators": probed.operators if probed else None}
         yield make(LATENCY, protocol, **_estimate(latency), details=raw | how)
         if baseline in timed.samples:
             yield make(RATIO, protocol, **self._ratio(comparison, name, how))

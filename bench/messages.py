@@ -61,6 +61,8 @@ class Probed(Frozen):
     backends: list[str]
     compile_seconds: float | None = None
     """How long the first call of something compiled took, with empty caches."""
+    operators: int | None = None
+    """How many the timed pass dispatches to kernels; not known of what is compiled."""
     graph_breaks: int = 0
     """Places at which torch.compile gave up and left the rest to Python."""
 

@@ -102,6 +102,7 @@ def _achieved(row: _Row, predicted: _Predicted | Record | str) -> Achieved | Non
         seconds=latency.value,
         backends=config["backend"].split(" + ") if config["backend"] else [],
         layout=config["layout"],
+        operators=latency.details.get("operators") or 1,
         copy_bytes=None if config["compile"] else predicted.copy_bytes,  # a compiler may have fused them
     )
 

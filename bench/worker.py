@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from vidgauge.bench import passes
-from vidgauge.bench.backend import backends, compiled_backends
+from vidgauge.bench.backend import backends, compiled_backends, operators
 from vidgauge.bench.limits import die_with_parent, limit_memory
 from vidgauge.bench.memory import Peak, peak
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
@@ -99,7 +99,9 @@ def _prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
         send(Probed(variant=variant.name, backends=found, compile_seconds=seconds, graph_breaks=breaks))
     else:
         step(variant.name, "first call", 0.0)
-        send(Probed(variant=variant.name, backends=backends(lambda: _visible_call(layer, inputs, job.direction))))
+        found = backends(lambda: _visible_call(layer, inputs, job.direction))
+        count = _operators(layer, inputs, action, job.direction)
+        send(Probed(variant=variant.name, backends=found, operators=count))
     return action
 
 
@@ -174,6 +176,16 @@ def _visible_call(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Dir
 
 
 _TASKS: dict[str, Callable[[Job, Announce, Send], None]] = {"time": _time, "weigh": _weigh, "fit": _fit}
+
+
+def _operators(layer: Layer, inputs: tuple[torch.Tensor, ...], action: Action, direction: Direction) -> int:
+    """How many the timed pass dispatches; alone a backward pass cannot run, so the forward pass is taken off."""
+    forward = operators(lambda: _visible_call(layer, inputs, direction))
+    if direction in ("inference", "forward"):
+        return forward
+    filled = 1  # the gradient that is handed in, which is made outside the timed pass or only in its first call
+    both = operators(lambda: passes.whole_call(action)) - filled
+    return both - forward if direction == "backward" else both
 
 
 def _allow_tf32(allow: bool) -> None:

@@ -6,6 +6,7 @@ from torch.autograd import profiler
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vidgauge.bench.backend import backends
+from vidgauge.bench.backend import operators as operators_of
 from vidgauge.reference_models.layers import build
 
 _OPERATORS = {
@@ -41,6 +42,12 @@ def test_attention_ran_where_it_is_said_to_run() -> None:
         assert [_OPERATORS[backend] for backend in said] == operators(layer, x)
         with sdpa_kernel(SDPBackend.MATH):
             assert backends(lambda: layer(x)) == ["math"] * 2
+
+
+def test_operators_are_those_that_reach_a_kernel() -> None:
+    x = torch.ones(4, 6)
+    assert operators_of(lambda: x.t().reshape(24).view(2, 12) * 2 + 1) == 3  # reshape copies; t and view do not
+    assert operators_of(lambda: x.t().view(6, 4).detach()) == 0
 
 
 def test_backends_with_gradients_are_seen_too() -> None:

@@ -47,7 +47,12 @@ MEASURED = [ceilings(1e9, 1e9), ceilings(2e9, 0.5e9), ceilings(9e9, 0.8e9, "bflo
 
 
 def variant(
-    name: str, cost: Cost | None, seconds: float | None, direction: str = "inference", **config: object
+    name: str,
+    cost: Cost | None,
+    seconds: float | None,
+    direction: str = "inference",
+    operators: int | None = None,
+    **config: object,
 ) -> list[Record]:
     """What a part's records say of it; without a time it has failed, without a cost as well."""
     subject = Subject(
@@ -87,6 +92,7 @@ def variant(
     flops = None
     if cost is not None:
         flops = cost.backward_flops if direction == "backward" else cost.forward_flops
+    latency["details"] = {"operators": operators}
     details = {} if cost is None else cost.model_dump()
     return [
         make(LATENCY, seconds, **latency),
@@ -162,6 +168,14 @@ def test_copies_of_what_is_compiled_are_not_known() -> None:
     for compiled, rules in ((False, ["copies"]), (True, ["unexplained"])):
         made = predicted(variant("base", base, 2.0), variant("moves", moving, 3.0, compile=compiled))
         assert [reason["rule"] for reason in made["moves", "efficiency"].details["reasons"]] == rules
+
+
+def test_operators_that_take_longer_to_dispatch_than_to_run_are_a_reason() -> None:
+    tiny = COST.model_copy(update={"forward_flops": 2_000, "min_bytes": 3_000})  # 3 us, and 1 us to dispatch each
+    for count, rules in ((4, ["launch"]), (2, ["unexplained"]), (None, ["unexplained"])):
+        made = predicted(variant("base", COST, 2.0), variant("tiny", tiny, 1e-3, operators=count))
+        reasons = made["tiny", "efficiency"].details["reasons"]
+        assert [reason["rule"] for reason in reasons if reason["rule"] != "memory"] == rules
 
 
 def test_more_than_the_ceiling_is_shown_with_a_note() -> None:

@@ -86,6 +86,9 @@ def test_every_variant_is_built_probed_and_timed(direction: str, layout: str) ->
     assert [message.variant for message in sent if isinstance(message, Built)] == ["conv3d", "flat"]
     probed = [message for message in sent if isinstance(message, Probed)]
     assert all(len(message.backends) == 1 for message in probed)
+    if layout == "contiguous":  # the convolution; its bias is part of it
+        passes = {"inference": 1, "forward": 1, "backward": 1, "forward+backward": 2}
+        assert probed[0].operators == passes[direction]
     assert not any(isinstance(message, Weighed) for message in sent)
     (timed,) = (message for message in sent if isinstance(message, Timed))
     assert sent[-1] == Done()
