@@ -1,0 +1,23 @@
+"""What a benchmark of a suite's layer says of itself, in the ``extra_info`` that pytest-benchmark carries along."""
+
+from typing import Any
+
+from vidgauge.record import Frozen
+from vidgauge.reference_models.cost import Cost
+
+KEY = "vidgauge"
+"""Under which ``extra_info`` holds the facts, and ``machine_info`` the environment."""
+
+
+class LayerFacts(Frozen):
+    """A variant at one part of a suite."""
+
+    name: str
+    """The variant's."""
+    baseline: str
+    """The variant that it would be compared with."""
+    config: dict[str, Any]
+    """As in the subject of our own records: suite, case, shape, dtype, direction, threads, backend, layer, ..."""
+    cost: Cost
+    compile_seconds: float | None
+    graph_breaks: int
