@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from vidgauge.errors import VidgaugeError
 from vidgauge.progress import progress_bar
 from vidgauge.record import Record
 from vidgauge.store import Store
@@ -40,6 +41,10 @@ def profile(
     threads: Annotated[
         int | None, typer.Option(help="Threads inside one operator; the suite decides unless given.")
     ] = None,
+    fail_if: Annotated[
+        Literal["slower"] | None,
+        typer.Option("--fail-if", help="Exit status 1 where a variant is slower than its baseline, or broke."),
+    ] = None,
 ) -> None:
     """Latency, throughput, peak memory and cost of layers, each against its case's baseline."""
     from vidgauge.bench import profile as measure  # imports torch
@@ -65,6 +70,7 @@ def profile(
             )
     except KeyboardInterrupt:
         asked = {"budget": budget, "filter": pattern, "clock": clock, "memory-limit": memory_limit, "threads": threads}
+        asked["fail-if"] = fail_if
         given = {"store": store, "device": device, "seed": seed} | {k: v for k, v in asked.items() if v is not None}
         typer.echo(f"go on with: {_command_line(suite, given, as_json=as_json)}", err=True)
         raise
@@ -72,6 +78,28 @@ def profile(
         typer.echo(json.dumps([record.model_dump(mode="json") for record in records], ensure_ascii=False))
     else:
         _show(records, store)
+    if fail_if == "slower":
+        _fail_if_slower(records)
+
+
+def _fail_if_slower(records: list[Record]) -> None:
+    """A gate: ratios inside one run. What could not be measured does not pass either, unless it was skipped."""
+    ratios = [record for record in records if record.measure.name == "ratio_to_baseline"]
+    against = [record for record in ratios if record.details.get("baseline") != record.subject.name]
+    slower = [record for record in against if record.details.get("verdict") == "slower"]
+    broken = [record for record in ratios if record.status not in ("ok", "skipped")]
+    if not any(record.status == "ok" for record in against):
+        raise VidgaugeError("--fail-if slower: nothing was compared with a baseline")
+    if slower or broken:
+        said = [
+            f"{len(group)} {what}: {_named(group)}" for group, what in ((slower, "slower"), (broken, "broke")) if group
+        ]
+        raise VidgaugeError("--fail-if slower: " + "; ".join(said))
+
+
+def _named(records: list[Record]) -> str:
+    """Each variant with its case, once."""
+    return ", ".join(dict.fromkeys(f"{each.subject.config['case']}: {each.subject.name}" for each in records))
 
 
 def _filtered(suite: "Suite", pattern: str) -> "Suite":
