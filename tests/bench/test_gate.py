@@ -1,5 +1,6 @@
 """``vidgauge profile --fail-if slower``: an exit status from ratios inside one run, here made up."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,22 @@ def test_the_exit_status_follows_the_verdicts(
     assert captured.err == (f"vidgauge: --fail-if slower: {said}\n" if said else "")
     assert captured.out.startswith("[{")  # the records come out all the same
     assert run(command) == 0
+
+
+def test_the_documented_gate_loads_two_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/profiling.md shows it, with a shorter budget; whatever the verdict, it ends with an exit status."""
+    blocks = (Path(__file__).parents[2] / "docs" / "profiling.md").read_text("utf-8").split("```python\n")[1:]
+    (code,) = (block.partition("```")[0] for block in blocks if "load(Path(" in block)
+    for folder, number in (("before", 1), ("now", 2)):
+        package = tmp_path / folder / "mylayers"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("from .attention import attend, make_input, number\n")
+        (package / "attention.py").write_text(f"number = {number}\nmake_input = int\nattend = abs\n")
+    monkeypatch.chdir(tmp_path / "now")
+    names: dict[str, Any] = {"__name__": "gate"}
+    with pytest.raises(SystemExit) as ended:
+        exec(compile(code.replace("budget_seconds=5", "budget_seconds=0.01"), "gate.py", "exec"), names)
+    assert (names["before"].number, names["after"].number) == (1, 2)
+    assert ended.value.code in (False, True)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("before", "after")]:
+        del sys.modules[name]
