@@ -20,7 +20,7 @@ def ratio(name: str, verdict: str, **fields: Any) -> Record:  # noqa: ANN401 - R
         "no_interval": "made up",
         "details": {"verdict": verdict, "baseline": "a"},
     }
-    subject = Subject(kind="layer", name=name, config={"case": "the case"})
+    subject = Subject(kind="layer", name=name, config={"case": "the case", "direction": "inference"})
     return Record(
         subject=subject, measure=RATIO, protocol=PROTOCOL, environment="0", run="0", **(fields or measured)
     )  # fmt: skip
@@ -35,8 +35,8 @@ SKIPPED = ratio("e", "", status="skipped", reason="not here")
     ("records", "status", "said"),
     [
         ([BASELINE, ratio("b", "faster"), ratio("c", "undecided"), SKIPPED], 0, ""),
-        ([BASELINE, ratio("b", "faster"), ratio("c", "slower")], 1, "1 slower: the case: c"),
-        ([BASELINE, ratio("b", "equal"), BROKEN], 1, "1 broke: the case: d"),
+        ([BASELINE, ratio("b", "faster"), ratio("c", "slower")], 1, "slower: c (the case, inference)"),
+        ([BASELINE, ratio("b", "equal"), BROKEN], 1, "broke: d (the case, inference)"),
         ([BASELINE, SKIPPED], 1, "nothing was compared with a baseline"),
     ],
 )

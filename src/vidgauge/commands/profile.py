@@ -91,15 +91,14 @@ def _fail_if_slower(records: list[Record]) -> None:
     if not any(record.status == "ok" for record in against):
         raise VidgaugeError("--fail-if slower: nothing was compared with a baseline")
     if slower or broken:
-        said = [
-            f"{len(group)} {what}: {_named(group)}" for group, what in ((slower, "slower"), (broken, "broke")) if group
-        ]
+        said = [f"{what}: {_named(group)}" for group, what in ((slower, "slower"), (broken, "broke")) if group]
         raise VidgaugeError("--fail-if slower: " + "; ".join(said))
 
 
 def _named(records: list[Record]) -> str:
-    """Each variant with its case, once."""
-    return ", ".join(dict.fromkeys(f"{each.subject.config['case']}: {each.subject.name}" for each in records))
+    """Each variant with its case and direction, once whatever the shapes and dtypes."""
+    places = ((each.subject.config, each.subject.name) for each in records)
+    return ", ".join(dict.fromkeys(f"{name} ({at['case']}, {at['direction']})" for at, name in places))
 
 
 def _filtered(suite: "Suite", pattern: str) -> "Suite":
