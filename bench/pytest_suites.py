@@ -19,7 +19,7 @@ from vidgauge.bench.parts import Part, check_parts, parts
 from vidgauge.bench.profiling import find_suite
 from vidgauge.bench.suite import Device, Suite, Variant
 from vidgauge.bench.timing.rounds import Action, TimingRule
-from vidgauge.bench.worker import _allow_tf32, _prepare
+from vidgauge.bench.worker import allow_tf32, prepare
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
 
@@ -133,10 +133,10 @@ def ready_layer(request: pytest.FixtureRequest) -> Ready:
     if reason := asked.why_not():
         pytest.skip(reason)
     torch.set_num_threads(asked.threads)
-    _allow_tf32(asked.part.dtype == "tf32")
+    allow_tf32(asked.part.dtype == "tf32")
     heard: list[Message] = []
     try:
-        action = _prepare(asked.variant, asked.job, lambda *_: None, heard.append)
+        action = prepare(asked.variant, asked.job, lambda *_: None, heard.append)
     except (UsageError, NotImplementedError) as error:
         pytest.skip(" ".join(str(error).split()))
     built, probed = heard

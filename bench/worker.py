@@ -35,7 +35,7 @@ Announce = Callable[[str, str, float], None]
 def run(job: Job, send: Send) -> None:
     """Do the task with every variant, telling what comes of it; tell of the first failure, and stop there."""
     torch.set_num_threads(job.threads)
-    _allow_tf32(job.dtype == "tf32")
+    allow_tf32(job.dtype == "tf32")
     doing = Step(variant=job.baseline, doing="start")
 
     def step(variant: str, what: str, fraction: float) -> None:
@@ -54,7 +54,7 @@ def run(job: Job, send: Send) -> None:
 
 def _time(job: Job, step: Announce, send: Send) -> None:
     """All variants in interleaved rounds."""
-    actions = {variant.name: _prepare(variant, job, step, send) for variant in job.variants}
+    actions = {variant.name: prepare(variant, job, step, send) for variant in job.variants}
     send(_rounds(actions, job, step))
 
 
@@ -84,7 +84,8 @@ def _fit(job: Job, step: Announce, send: Send) -> None:
         passes.whole_call(passes.action(_called(layer, variant), inputs, job.direction))
 
 
-def _prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
+def prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
+    """Build a variant and call it once; tells what it costs (Built) and how it ran (Probed), and gives what is timed."""
     step(variant.name, "build", 0.0)
     layer, inputs = _build(variant, job)
     send(Built(variant=variant.name, cost=layer.cost(job.shape)))
@@ -188,7 +189,7 @@ def _operators(layer: Layer, inputs: tuple[torch.Tensor, ...], action: Action, d
     return both - forward if direction == "backward" else both
 
 
-def _allow_tf32(allow: bool) -> None:
+def allow_tf32(allow: bool) -> None:
     """Whether float32 may be multiplied as TF32 on a GPU: by default torch lets convolutions and not matrices."""
     torch.set_float32_matmul_precision("high" if allow else "highest")
     torch.backends.cudnn.allow_tf32 = allow
