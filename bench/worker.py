@@ -85,7 +85,7 @@ def _fit(job: Job, step: Announce, send: Send) -> None:
 
 
 def prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
-    """Build a variant and call it once; tells what it costs (Built) and how it ran (Probed), and gives what is timed."""
+    """Build a variant and call it once: tell what it costs (Built) and how it ran (Probed), return what is timed."""
     step(variant.name, "build", 0.0)
     layer, inputs = _build(variant, job)
     send(Built(variant=variant.name, cost=layer.cost(job.shape)))
