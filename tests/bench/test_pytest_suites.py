@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +56,9 @@ QUICKLY = ["--benchmark-max-time=0.001", "--benchmark-min-rounds=5"]
 
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-m", "pytest", "-rs", "-W", "error", *PLUGIN, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # A worker of pytest-xdist says so in its environment, and pytest-benchmark would time nothing.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
