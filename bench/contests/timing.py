@@ -20,7 +20,7 @@ from vidgauge.environment import Environment
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import ProtocolRef, Record, Subject
 
-_REVISION = 1
+_REVISION = 2
 """Raised where trials are run in another way, so that old ones are not mixed with new ones."""
 
 

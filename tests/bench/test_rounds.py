@@ -113,7 +113,7 @@ def test_short_calls_are_repeated_within_a_sample() -> None:
     samples = interleave({"a": Action(run)}, short, 1e6, np.random.default_rng(0), clock=clock)
     assert samples["a"].calls == 8
     assert samples["a"].seconds == [2.0**-10] * 8
-    assert count["calls"] == 1 + 8 * 8
+    assert count["calls"] == 10 + 8 * 8  # ten rounds of warm-up, as they are so short
 
 
 def test_an_interrupted_warm_up_does_not_set_the_number_of_calls() -> None:
@@ -123,6 +123,29 @@ def test_an_interrupted_warm_up_does_not_set_the_number_of_calls() -> None:
     warm = rule(warmup_rounds=2, min_sample_seconds=2.0**-7)
     samples = interleave({"a": twice, "a (again)": twice}, warm, 1e6, np.random.default_rng(0), clock=clock)
     assert samples["a"].calls == samples["a (again)"].calls == 8
+
+
+def test_calls_of_like_length_are_repeated_as_often() -> None:
+    clock = Clock()
+    clock.now = 0.0
+    unit = 2.0**-10
+    actions = steady(clock, brief=unit, same=unit, like=8 * unit, longer=12 * unit, longest=16 * unit)
+    samples = interleave(actions, rule(min_sample_seconds=24 * unit), 1e6, np.random.default_rng(0), clock=clock)
+    assert {name: one.calls for name, one in samples.items()} == {
+        "brief": 24,
+        "same": 24,
+        "like": 24,  # though it would not need so many
+        "longer": 2,
+        "longest": 2,  # like the one before
+    }
+
+
+def test_where_one_call_needs_preparation_all_are_made_once_a_sample() -> None:
+    clock = Clock()
+    prepared = Action(clock.taking(2.0**-10), prepare=lambda: None)
+    actions = steady(clock, brief=2.0**-10) | {"prepared": prepared}
+    samples = interleave(actions, rule(min_sample_seconds=1.0), 1e6, np.random.default_rng(0), clock=clock)
+    assert {one.calls for one in samples.values()} == {1}
 
 
 def test_announces_what_comes_next() -> None:
