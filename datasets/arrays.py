@@ -2,11 +2,11 @@
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from vidgauge.datasets.description import Description
 from vidgauge.datasets.errors import VideoError
@@ -20,10 +20,24 @@ def describe(path: Path) -> Description:
     return Description(width, height, fps=math.nan, codec=path.suffix.lower()[1:], pixel_format="rgb24")
 
 
-def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
+def timeline(path: Path) -> NDArray[np.float64]:
+    """``nan`` for each frame."""
+    return np.full(count(path), math.nan)
+
+
+def frames(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """Frame by frame: RGB ``uint8`` (height, width, 3), and ``nan`` for the unknown time."""
     for frame_hwc in _load_thwc(path):
-        yield torch.from_numpy(np.array(frame_hwc)), math.nan
+        yield np.array(frame_hwc), math.nan
+
+
+def frames_at(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """The frames of these indices; of a ``.npy`` file nothing else is read."""
+    frames_thwc = _load_thwc(path)
+    if indices and indices[-1] >= len(frames_thwc):
+        raise VideoError(path, f"has {len(frames_thwc)} frames, so there is none of index {indices[-1]}")
+    for index in indices:
+        yield np.array(frames_thwc[index])
 
 
 def count(path: Path) -> int:
@@ -31,7 +45,7 @@ def count(path: Path) -> int:
     return len(_load_thwc(path))
 
 
-def _load_thwc(path: Path) -> np.ndarray:
+def _load_thwc(path: Path) -> NDArray[np.uint8]:
     try:
         # Mapped, so that a clip of a large file does not read all of it.
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)

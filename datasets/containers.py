@@ -5,16 +5,17 @@ result cannot depend on how many there are.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import torch
+import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from vidgauge.datasets.completeness import what_is_missing
 from vidgauge.datasets.conversion import ToRGB
@@ -45,7 +46,7 @@ def describe(path: Path) -> Description:
         )
 
 
-def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
+def frames(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """Decode frame by frame: RGB ``uint8`` (height, width, 3) and its time in seconds."""
     with _opened(path) as (container, stream):
         convert: ToRGB | None = None
@@ -62,6 +63,24 @@ def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
 def _seconds(ticks: int, stream: VideoStream) -> float:
     # frame.time would do, but the last frames that a decoder hands out do not know their unit.
     return math.nan if stream.time_base is None else float(ticks * stream.time_base)
+
+
+def timeline(path: Path) -> NDArray[np.float64]:
+    """When each frame is shown, in seconds."""
+    return np.array([seconds for _, seconds in frames(path)])
+
+
+def frames_at(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """The frames of these indices."""
+    wanted = set(indices)
+    for index, (frame_hwc, _) in enumerate(frames(path)):
+        if not wanted:
+            return
+        if index in wanted:
+            wanted.remove(index)
+            yield frame_hwc
+    if wanted:
+        raise VideoError(path, f"has {index + 1} frames, so there is none of index {indices[-1]}")
 
 
 def count(path: Path) -> int:

@@ -6,10 +6,10 @@ PyAV's own ``to_ndarray("rgb24")`` differs from that on 10-bit video.
 from pathlib import Path
 
 import numpy as np
-import torch
 from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from vidgauge.datasets.errors import VideoError
 
@@ -50,13 +50,13 @@ class ToRGB:
         ]
         self._graph.link_nodes(*(self._graph.add(*step) for step in filters)).configure()
 
-    def __call__(self, frame: VideoFrame) -> torch.Tensor:
+    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """RGB ``uint8`` (height, width, 3)."""
         if _layout(frame) != self._layout:
             raise VideoError(self._path, f"changes from {self._layout} to {_layout(frame)} midway")
         self._graph.vpush(frame)
         # A copy: what libav hands out has padded rows, and lives in its memory pool.
-        return torch.from_numpy(np.ascontiguousarray(self._graph.vpull().to_ndarray()))
+        return np.ascontiguousarray(self._graph.vpull().to_ndarray())
 
 
 def _layout(frame: VideoFrame) -> str:

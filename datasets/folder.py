@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from vidgauge.datasets.frame_folders import is_frame_folder
-from vidgauge.datasets.video import EXTENSIONS
+from vidgauge.datasets.reading import EXTENSIONS
 from vidgauge.errors import UsageError
 
 

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from vidgauge.datasets import containers
 from vidgauge.datasets.description import Description
@@ -26,15 +27,22 @@ def describe(path: Path) -> Description:
     return replace(containers.describe(_images(path)[0]), fps=math.nan)
 
 
-def frames(path: Path) -> Iterator[tuple[torch.Tensor, float]]:
+def frames(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """Frame by frame in natural order (2 before 10): RGB ``uint8`` (height, width, 3), and ``nan`` for its time."""
-    shape = None
-    for file in _images(path):
-        frame_hwc = _only_frame(file)
-        shape = shape or frame_hwc.shape
-        if frame_hwc.shape != shape:
-            raise VideoError(file, f"is {_size(frame_hwc.shape)}, but the first frame of its folder is {_size(shape)}")
-        yield frame_hwc, math.nan
+    return ((frame_hwc, math.nan) for frame_hwc in _of_one_size(_images(path)))
+
+
+def frames_at(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """The frames of these indices; no other file is opened."""
+    images = _images(path)
+    if indices and indices[-1] >= len(images):
+        raise VideoError(path, f"has {len(images)} frames, so there is none of index {indices[-1]}")
+    yield from _of_one_size([images[index] for index in indices])
+
+
+def timeline(path: Path) -> NDArray[np.float64]:
+    """``nan`` for each frame."""
+    return np.full(len(_images(path)), math.nan)
 
 
 def count(path: Path) -> int:
@@ -42,7 +50,17 @@ def count(path: Path) -> int:
     return sum(1 for _ in frames(path))
 
 
-def _only_frame(file: Path) -> torch.Tensor:
+def _of_one_size(files: list[Path]) -> Iterator[NDArray[np.uint8]]:
+    shape = None
+    for file in files:
+        frame_hwc = _only_frame(file)
+        shape = shape or frame_hwc.shape
+        if frame_hwc.shape != shape:
+            raise VideoError(file, f"is {_size(frame_hwc.shape)}, but {files[0].name} is {_size(shape)}")
+        yield frame_hwc
+
+
+def _only_frame(file: Path) -> NDArray[np.uint8]:
     decoded = [frame_hwc for frame_hwc, _ in containers.frames(file)]  # to its end, which shows whether it is complete
     if len(decoded) != 1:
         raise VideoError(file, f"holds {len(decoded)} pictures, but a frame is one")
@@ -66,5 +84,5 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
 
 
-def _size(shape: torch.Size) -> str:
+def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"

@@ -7,7 +7,7 @@ from statistics import median
 
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry
-from vidgauge.datasets.video import decode_frames, describe_video
+from vidgauge.datasets.reading import decode_frames, describe_video
 
 
 @dataclass(frozen=True)

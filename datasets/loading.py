@@ -10,7 +10,8 @@ from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry
 from vidgauge.datasets.prefetch import in_order
-from vidgauge.datasets.video import count_frames, decode_frames, describe_video
+from vidgauge.datasets.reading import count_frames, describe_video
+from vidgauge.datasets.video import decode_frames
 from vidgauge.errors import UsageError
 
 _HOLD_BYTES = 2**27  # decoded videos below this are decoded once and held, larger ones decoded twice

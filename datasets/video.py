@@ -1,18 +1,12 @@
-"""A video read from disk, whatever it is stored as: a container, an array or a folder of frames."""
+"""A video read from disk into tensors: the edge at which torch begins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-from typing import Protocol
 
 import torch
 
-from vidgauge.datasets import arrays, containers, frame_folders
-from vidgauge.datasets.description import Description
-from vidgauge.datasets.errors import VideoError
-
-EXTENSIONS = (*containers.EXTENSIONS, *arrays.EXTENSIONS)
+from vidgauge.datasets import reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +19,6 @@ class Video:
     """Frames per second, the average where the rate varies; ``nan`` where the file does not say (arrays, folders)."""
     timestamps: torch.Tensor
     """When each frame is shown, seconds, ``float64``, shape (time,); ``nan`` where the file does not say."""
-
-
-class _Reader(Protocol):
-    """What each kind of storage answers; the modules themselves are the readers."""
-
-    def describe(self, path: Path, /) -> Description: ...
-
-    def frames(self, path: Path, /) -> Iterator[tuple[torch.Tensor, float]]: ...
-
-    def count(self, path: Path, /) -> int: ...
 
 
 def read_video(path: str | PathLike[str]) -> Video:
@@ -52,7 +36,7 @@ def read_video(path: str | PathLike[str]) -> Video:
     Raises:
         VideoError: the file is missing, empty, damaged, truncated or no video; the message names it and the reason.
     """
-    description = describe_video(path)
+    description = reading.describe_video(path)
     frames, timestamps = zip(*decode_frames(path), strict=True)
     return Video(torch.stack(frames), description.fps, torch.tensor(timestamps, dtype=torch.float64))
 
@@ -65,24 +49,4 @@ def decode_frames(path: str | PathLike[str]) -> Iterator[tuple[torch.Tensor, flo
     Raises:
         VideoError: as ``read_video``, when the iterator reaches the damage.
     """
-    return _reader(Path(path)).frames(Path(path))
-
-
-def describe_video(path: str | PathLike[str]) -> Description:
-    """Size, rate and coding without decoding; raises VideoError as ``read_video`` does."""
-    return _reader(Path(path)).describe(Path(path))
-
-
-def count_frames(path: str | PathLike[str]) -> int:
-    """Decode everything and count, keeping nothing: a video is whole, or VideoError as from ``read_video``."""
-    return _reader(Path(path)).count(Path(path))
-
-
-def _reader(path: Path) -> _Reader:
-    if path.is_dir():
-        return frame_folders
-    if path.suffix.lower() in containers.EXTENSIONS:
-        return containers
-    if path.suffix.lower() in arrays.EXTENSIONS:
-        return arrays
-    raise VideoError(path, f"is not a kind of video that can be read ({', '.join(EXTENSIONS)}, or a folder of images)")
+    return ((torch.from_numpy(frame_hwc), seconds) for frame_hwc, seconds in reading.decode_frames(path))

@@ -12,7 +12,7 @@ from vidgauge.datasets.captions import caption_videos, read_captions
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry, list_videos
-from vidgauge.datasets.video import describe_video
+from vidgauge.datasets.reading import describe_video
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
 from vidgauge.metrics.bootstrap import bootstrap

@@ -11,7 +11,7 @@ import torch
 from av.video.frame import VideoFrame
 
 from vidgauge.datasets import VideoError, decode_frames, read_video, write_video
-from vidgauge.datasets.video import count_frames
+from vidgauge.datasets.reading import count_frames
 from vidgauge.errors import VidgaugeError
 
 Encode = Callable[..., Path]

@@ -1,0 +1,93 @@
+"""Videos as NumPy frames, whatever they are stored as: a container, an array or a folder of frames.
+
+The one door to everything that decodes, free of torch, so that a process that only decodes stays small.
+"""
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgauge.datasets import arrays, containers, frame_folders
+from vidgauge.datasets.description import Description
+from vidgauge.datasets.errors import VideoError
+
+EXTENSIONS = (*containers.EXTENSIONS, *arrays.EXTENSIONS)
+
+
+class _Storage(Protocol):
+    """What each kind of storage answers; the modules themselves are the storages."""
+
+    def describe(self, path: Path, /) -> Description: ...
+
+    def timeline(self, path: Path, /) -> NDArray[np.float64]: ...
+
+    def frames(self, path: Path, /) -> Iterator[tuple[NDArray[np.uint8], float]]: ...
+
+    def frames_at(self, path: Path, indices: Sequence[int], /) -> Iterator[NDArray[np.uint8]]: ...
+
+    def count(self, path: Path, /) -> int: ...
+
+
+def describe_video(path: str | PathLike[str]) -> Description:
+    """Size, rate and coding, from the header and the packets; nothing is decoded.
+
+    Raises:
+        VideoError: the file is missing, empty or no video, or its packets show that it is damaged.
+    """
+    return _storage(Path(path)).describe(Path(path))
+
+
+def timeline(path: str | PathLike[str]) -> NDArray[np.float64]:
+    """When each frame is shown: seconds, ``float64``, shape (frames,), in the order of display; nothing is decoded.
+
+    There are as many as ``decode_frames`` gives frames of a whole file. They are ``nan`` where the file knows no times.
+
+    Raises:
+        VideoError: as ``describe_video``. Damage that only decoding shows is not seen.
+    """
+    return _storage(Path(path)).timeline(Path(path))
+
+
+def decode_frames(path: str | PathLike[str]) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Frame by frame, so that memory holds one: RGB ``uint8`` (height, width, 3), and its time in seconds.
+
+    Stop iterating and decoding stops. Damage that lies further on is then not seen.
+
+    Raises:
+        VideoError: the file is missing, empty, damaged, truncated or no video, when the iterator reaches the damage.
+    """
+    return _storage(Path(path)).frames(Path(path))
+
+
+def frames_at(path: str | PathLike[str], indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """The frames of these indices, byte for byte those of ``decode_frames``, decoding only what they need.
+
+    Args:
+        path: the video.
+        indices: positions in ``timeline``, ascending and each once.
+
+    Raises:
+        VideoError: there is no frame of such an index, or one that is needed is damaged or missing. Damage elsewhere
+            in the file is not seen.
+    """
+    assert all(earlier < later for earlier, later in zip((-1, *indices), indices, strict=False)), "ascending, distinct"
+    return _storage(Path(path)).frames_at(Path(path), indices)
+
+
+def count_frames(path: str | PathLike[str]) -> int:
+    """Decode everything and count, keeping nothing: a video is whole, or VideoError as from ``decode_frames``."""
+    return _storage(Path(path)).count(Path(path))
+
+
+def _storage(path: Path) -> _Storage:
+    if path.is_dir():
+        return frame_folders
+    if path.suffix.lower() in containers.EXTENSIONS:
+        return containers
+    if path.suffix.lower() in arrays.EXTENSIONS:
+        return arrays
+    raise VideoError(path, f"is not a kind of video that can be read ({', '.join(EXTENSIONS)}, or a folder of images)")
