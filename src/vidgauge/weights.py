@@ -72,21 +72,30 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vidgauge" / "weights"
 
 
-def locate(card: WeightsCard, shipped: Path | None = None) -> Path:
-    """Find a card's file, fetching it if need be, and verify its digest.
+def find(card: WeightsCard, shipped: Path | None = None) -> Path | None:
+    """A card's file where it lies on this machine, verified; None where it would have to be fetched.
 
     Args:
         card: what to find.
         shipped: the folder in the package where the card itself lies.
 
     Raises:
-        VidgaugeError: if the file is nowhere (the message says what to put where) or is not the file of the card.
+        VidgaugeError: if the file is not the file of the card.
     """
     chosen = os.environ.get("VIDGAUGE_WEIGHTS")
     for folder in (Path(chosen) if chosen else None, shipped, cache_folder()):
         if folder is not None and (folder / card.file).is_file():
             return _verified(card, folder / card.file)
-    return _verified(card, _fetch(card, cache_folder() / card.file))
+    return None
+
+
+def locate(card: WeightsCard, shipped: Path | None = None) -> Path:
+    """Find a card's file as :func:`find` does, fetching it if need be.
+
+    Raises:
+        VidgaugeError: if the file is nowhere (the message says what to put where) or is not the file of the card.
+    """
+    return find(card, shipped) or _verified(card, _fetch(card, cache_folder() / card.file))
 
 
 def load_tensors(card: WeightsCard, shipped: Path | None = None) -> dict[str, "Tensor"]:
