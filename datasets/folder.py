@@ -1,14 +1,23 @@
 """The videos in a folder, whatever its layout."""
 
+import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Literal
 
-from vidgauge.datasets.frame_folders import is_frame_folder
+from vidgauge.datasets.containers import IMAGE_EXTENSIONS
 from vidgauge.datasets.reading import EXTENSIONS
 from vidgauge.errors import UsageError
+
+_Kind = Literal["folder", "file", "special", "nowhere"]
+
+_WRITTEN_OUT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories: control characters, halves of surrogate pairs, line and paragraph separators."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +25,8 @@ class Entry:
     """One video: a file, or a folder of frames."""
 
     id: str
-    """Its path relative to where the search began, with forward slashes; the name alone for a single video."""
+    """Its path relative to where the search began, with forward slashes, as ``printable`` writes it; the name alone for
+    a single video."""
     path: Path
     """Where it lies."""
     label: str | None = None
@@ -30,7 +40,7 @@ class Listing:
     entries: list[Entry]
     """The videos, sorted by identifier."""
     ignored: Counter[str] = field(default_factory=Counter)
-    """How many files are no videos, by extension; hidden files are not counted."""
+    """How many files are no videos, by extension, or by what they are instead of files; hidden ones are not counted."""
 
 
 def list_videos(path: str | PathLike[str]) -> list[Entry]:
@@ -41,39 +51,117 @@ def list_videos(path: str | PathLike[str]) -> list[Entry]:
 def scan(path: str | PathLike[str]) -> Listing:
     """Find all videos under a path: a single file, a folder, a folder of class folders, a folder of frame folders.
 
-    A folder with nothing but images in it is one video. Links to folders are followed, but not in circles. The order
-    is that of the identifiers' code points, and so the same on every machine.
+    Files are known by their extensions, in upper or lower case, and none is opened. A folder with nothing but images
+    in it is one video. Whatever begins with a dot is passed over. Links to folders are followed, but not in circles.
+
+    What looks like a video and cannot be read is listed too, so that reading it says what is wrong and it is counted:
+    a link to nowhere with a video's name, and a folder that this user may not list.
+
+    The order is that of the identifiers' code points (``a10`` before ``a2``), and so the same on every machine. Only
+    the frames in a folder are in natural order.
 
     Raises:
-        UsageError: there is no such path, or no video in it.
+        UsageError: there is no such path, it may not be read, or there is no video in it.
     """
     path = Path(path)
-    if not path.exists():
-        raise UsageError(f"{path}: does not exist; give a video or a folder of videos")
     ignored: Counter[str] = Counter()
-    found = sorted(_walk(path, ignored, above=()), key=lambda video: _id(video, path))
+    found = sorted(_search(path, ignored))
     if not found:
         others = ", ".join(f"{count} {extension}" for extension, count in sorted(ignored.items())) or "nothing"
         raise UsageError(f"{path}: holds no video ({', '.join(EXTENSIONS)}, folders of png or jpg), but {others}")
-    return Listing([Entry(_id(video, path), video, _label(video, path)) for video in found], ignored)
+    return Listing([Entry(id_, Path(where), label) for id_, where, label in found], ignored)
 
 
-def _walk(path: Path, ignored: Counter[str], above: tuple[Path, ...]) -> Iterator[Path]:
-    """Videos at or below a path; ``above`` are the real paths of the folders we came through."""
-    if path.is_dir() and not is_frame_folder(path):
-        if path.resolve() not in above:
-            for child in path.iterdir():
-                if not child.name.startswith("."):
-                    yield from _walk(child, ignored, (*above, path.resolve()))
-    elif path.is_dir() or path.suffix.lower() in EXTENSIONS:  # a link to nowhere too: reading it will say what is wrong
-        yield path
+def printable(name: str) -> str:
+    r"""A name as it can be printed and stored, whatever bytes it has on disk; different names stay different.
+
+    A control character, a line separator, a byte that is no UTF-8 and the backslash itself are written out, as in
+    ``two\nlines``, ``\xff``, ``\u001b`` and ``\\``. All other names stay as they are.
+    """
+    if name.isprintable() and "\\" not in name:
+        return name
+    return "".join(map(_written_out, name))
+
+
+def _written_out(letter: str) -> str:
+    if letter in _WRITTEN_OUT:
+        return _WRITTEN_OUT[letter]
+    if unicodedata.category(letter) not in _UNPRINTABLE:
+        return letter
+    undecodable = 0xDC80 <= ord(letter) <= 0xDCFF  # how Python carries a byte that is no UTF-8 (PEP 383)
+    return f"\\x{ord(letter) - 0xDC00:02x}" if undecodable else f"\\u{ord(letter):04x}"
+
+
+def _search(root: Path, ignored: Counter[str]) -> Iterator[tuple[str, str, str | None]]:
+    """Identifier, path and label of each video."""
+    try:
+        root.stat()
+        if root.is_dir():
+            os.scandir(root).close()
+    except FileNotFoundError:
+        raise UsageError(f"{root}: does not exist; give a video or a folder of videos") from None
+    except OSError as error:
+        raise UsageError(f"{root}: cannot be read ({error.strerror}); give a video or a folder of videos") from error
+    if root.is_dir():
+        for where, inside in _below(root, ignored):
+            parts = [printable(part) for part in (inside or (root.absolute().name,))]
+            yield "/".join(parts), where, parts[-2] if len(parts) > 1 else None
+    elif _is_video(root.name, "file" if root.is_file() else "special", ignored):
+        yield printable(root.name), str(root), None
+
+
+def _below(root: Path, ignored: Counter[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Path of each video in a folder, and the names that lead there; one look into each folder, none at a file."""
+    waiting: list[tuple[str, tuple[str, ...], frozenset[tuple[int, int]]]] = [(str(root), (), frozenset())]
+    while waiting:  # and not recursion, which ends in folders a thousand deep
+        folder, names, above = waiting.pop()
+        try:
+            status = os.stat(folder)  # noqa: PTH116 - a hundred thousand paths need not become objects
+            this = status.st_dev, status.st_ino
+            if this in above:  # a link led back here
+                continue
+            with os.scandir(folder) as listing:
+                inside = [(child, _kind(child)) for child in listing if not child.name.startswith(".")]
+        except OSError:
+            yield folder, names
+            continue
+        if inside and all(_is_image(child.name, kind) for child, kind in inside):
+            yield folder, names
+            continue
+        for child, kind in inside:
+            if kind == "folder":
+                waiting.append((child.path, (*names, child.name), above | {this}))
+            elif _is_video(child.name, kind, ignored):
+                yield child.path, (*names, child.name)
+
+
+def _kind(child: "os.DirEntry[str]") -> _Kind:
+    """What it is, at the end of its links; the system tells without another look, but for links."""
+    try:
+        if child.is_dir():
+            return "folder"
+        if child.is_file():
+            return "file"
+        return "nowhere" if child.is_symlink() and not Path(child.path).exists() else "special"
+    except OSError:  # a link that leads to itself, or to where this user may not look
+        return "nowhere"
+
+
+def _is_image(name: str, kind: _Kind) -> bool:
+    return kind in ("file", "nowhere") and _suffix(name) in IMAGE_EXTENSIONS
+
+
+def _is_video(name: str, kind: _Kind, ignored: Counter[str]) -> bool:
+    """By its name, if it is a file or a link that should lead to one; anything else is counted."""
+    suffix = _suffix(name)
+    if kind != "special" and suffix in EXTENSIONS:
+        return True
+    if kind == "file":
+        ignored[printable(suffix) or "without extension"] += 1
     else:
-        ignored[path.suffix.lower() or "without extension"] += 1
+        ignored["link to nowhere" if kind == "nowhere" else "pipe, socket or device"] += 1
+    return False
 
 
-def _id(video: Path, root: Path) -> str:
-    return video.name if video == root else video.relative_to(root).as_posix()
-
-
-def _label(video: Path, root: Path) -> str | None:
-    return video.parent.name if root not in (video, video.parent) else None
+def _suffix(name: str) -> str:
+    return PurePath(name).suffix.lower()
