@@ -1,36 +1,40 @@
 """Which kernel ATen or a compiler chose. An operator can differ threefold between two; the batch alone may decide."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.autograd import profiler
 from torch.nn import functional
 from torch.nn.attention import SDPBackend
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import _disable_current_modes
+
+from vidgauge.bench.modes import FunctionMode, OperatorMode
 
 
-def backends(call: Callable[[], object]) -> list[str]:
-    """Run a call and name the backend of each convolution and each attention in it, in order.
+@dataclass
+class Observed:
+    """What a call ran."""
 
-    Convolutions: ``Mkldnn`` (oneDNN), ``Slow3d`` (ATen's own im2col), ``Cudnn``, ...; attention: ``flash_attention``,
-    ``efficient_attention``, ``cudnn_attention`` or ``math``. The choice follows shape, dtype, layout, device and
-    threads, so the call must run as it is timed, except in inference mode, which hides convolutions: use
-    ``torch.no_grad`` there.
+    backends: list[str] = field(default_factory=list)
+    """Of each convolution and each attention, in order. Convolutions: ``Mkldnn`` (oneDNN), ``Slow3d`` (ATen's own
+    im2col), ``Cudnn``, ...; attention: ``flash_attention``, ``efficient_attention``, ``cudnn_attention`` or ``math``.
     """
-    seen: list[str] = []
-    with _Attentions(seen), _Convolutions(seen):
+    operators: int = 0
+    """How many were dispatched to kernels: views of tensors are not among them."""
+
+
+def observe(call: Callable[[], object]) -> Observed:
+    """Run a call and see what it runs.
+
+    The choice of a backend follows shape, dtype, layout, device and threads, so the call must run as it is timed,
+    except in inference mode, which hides convolutions: use ``torch.no_grad`` there.
+    """
+    seen = Observed()
+    with _Attentions(seen), _Operators(seen):
         call()
     return seen
-
-
-def operators(call: Callable[[], object]) -> int:
-    """Run a call and count the operators that it dispatches to kernels: views of tensors are not among them."""
-    count = _Count()
-    with count:
-        call()
-    return count.operators
 
 
 _KERNELS = {
@@ -65,69 +69,33 @@ def _kernel(operator: str) -> str | None:
     return _KERNELS[max(fitting, key=len)] if fitting else None
 
 
-class _Attentions(TorchFunctionMode):
+class _Attentions(FunctionMode):
     """Sees scaled_dot_product_attention before it is taken apart."""
 
-    def __init__(self, seen: list[str]) -> None:
+    def __init__(self, seen: Observed) -> None:
         super().__init__()
         self.seen = seen
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function gives
+    def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Name the backend."""
         if func is functional.scaled_dot_product_attention:
-            choice = torch._fused_sdp_choice(*args, **(kwargs or {}))
-            self.seen.append(SDPBackend(choice).name.lower())
-        return func(*args, **(kwargs or {}))
+            with _disable_current_modes():  # asking is no operator of the call
+                choice = torch._fused_sdp_choice(*args, **kwargs)
+            self.seen.backends.append(SDPBackend(choice).name.lower())
+        return func(*args, **kwargs)
 
 
-class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
-    """Counts operators."""
+class _Operators(OperatorMode):
+    """Counts operators, and sees every convolution as the one to which conv1d, conv2d and conv3d come down."""
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self.operators: int = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """As below."""
-        return False
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the operator gives
-        is_view = getattr(func, "is_view", False) or func is torch.ops.aten._unsafe_view.default
-        self.operators += not is_view
-        return func(*args, **(kwargs or {}))
-
-
-class _Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
-    """Sees every convolution as the one operator to which conv1d, conv2d and conv3d come down."""
-
-    def __init__(self, seen: list[str]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    def __init__(self, seen: Observed) -> None:
+        super().__init__()
         self.seen = seen
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here; torch would import its compiler, five seconds, to make sure of that."""
-        return False
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the operator gives
+    def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Count it, and name the backend of a convolution."""
+        is_view = getattr(func, "is_view", False) or func is torch.ops.aten._unsafe_view.default
+        self.seen.operators += not is_view
         if func is torch.ops.aten.convolution.default:
-            self.seen.append(torch._C._select_conv_backend(*args).name)
-        return func(*args, **(kwargs or {}))
+            self.seen.backends.append(torch._C._select_conv_backend(*args).name)
+        return func(*args, **kwargs)

@@ -48,7 +48,7 @@ class Achieved(Frozen):
     prediction: Prediction
     seconds: float = Field(gt=0)
     backends: list[str] = Field(default_factory=list)
-    """As ``vidgauge.bench.backend.backends`` names them."""
+    """As ``vidgauge.bench.backend.observe`` names them."""
     layout: str = "contiguous"
     copy_bytes: int | None = None
     """Traffic of copies without arithmetic (permutes, padding), which the prediction leaves out; empty where not known.

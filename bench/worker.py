@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from vidgauge.bench import passes
-from vidgauge.bench.backend import backends, compiled_backends, operators
+from vidgauge.bench.backend import compiled_backends, observe
 from vidgauge.bench.limits import die_with_parent, limit_memory
 from vidgauge.bench.memory import Peak, peak
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
@@ -100,9 +100,9 @@ def prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
         send(Probed(variant=variant.name, backends=found, compile_seconds=seconds, graph_breaks=breaks))
     else:
         step(variant.name, "first call", 0.0)
-        found = backends(lambda: _visible_call(layer, inputs, job.direction))
-        count = _operators(layer, inputs, action, job.direction)
-        send(Probed(variant=variant.name, backends=found, operators=count))
+        seen = observe(lambda: _visible_call(layer, inputs, job.direction))
+        count = _operators(seen.operators, action, job.direction)
+        send(Probed(variant=variant.name, backends=seen.backends, operators=count))
     return action
 
 
@@ -179,13 +179,18 @@ def _visible_call(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Dir
 _TASKS: dict[str, Callable[[Job, Announce, Send], None]] = {"time": _time, "weigh": _weigh, "fit": _fit}
 
 
-def _operators(layer: Layer, inputs: tuple[torch.Tensor, ...], action: Action, direction: Direction) -> int:
-    """How many the timed pass dispatches; alone a backward pass cannot run, so the forward pass is taken off."""
-    forward = operators(lambda: _visible_call(layer, inputs, direction))
+def _operators(forward: int, action: Action, direction: Direction) -> int:
+    """How many the timed pass dispatches; alone a backward pass cannot run, so those of the forward pass are taken off.
+
+    Args:
+        forward: how many a forward pass dispatches.
+        action: the timed pass.
+        direction: of the timed pass.
+    """
     if direction in ("inference", "forward"):
         return forward
     filled = 1  # the gradient that is handed in, which is made outside the timed pass or only in its first call
-    both = operators(lambda: passes.whole_call(action)) - filled
+    both = observe(lambda: passes.whole_call(action)).operators - filled
     return both - forward if direction == "backward" else both
 
 

@@ -5,16 +5,17 @@ for all numbers: then each product is 1, and the sum over all outputs is the num
 product is 0, which tells useful ones from those that are computed in vain; so does a mask on attention scores.
 """
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask, create_mask
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.weak import WeakIdKeyDictionary
+
+from vidgauge.bench.modes import FunctionMode, OperatorMode
 
 _aten = torch.ops.aten
 _FLEX = torch.ops.higher_order.flex_attention
@@ -46,29 +47,19 @@ def enumerate_macs(call: Callable[[], object]) -> Macs:
     return macs
 
 
-class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
+class _Operators(OperatorMode):
     """Sees convolutions and matrix products."""
 
     def __init__(self, macs: Macs) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        super().__init__()
         self.macs = macs
         self.padded: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
         """Ones for the input and zeros around it, for each tensor that was padded by an operator of its own."""
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here; torch would import its compiler to make sure of that."""
-        return False
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the operator gives
-        self._count(func, args, kwargs or {})  # the mode is off inside its own handler, so this is not counted itself
-        out = func(*args, **(kwargs or {}))
+    def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Count its products."""
+        self._count(func, args, kwargs)
+        out = func(*args, **kwargs)
         if func is _aten.constant_pad_nd.default:
             self.padded[out] = functional.pad(_ones(args[0]), args[1])
         return out
@@ -94,29 +85,24 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         return self.padded[x] if x in self.padded else _ones(x)
 
 
-class _Attentions(TorchFunctionMode):
+class _Attentions(FunctionMode):
     """Sees attention before it is taken apart, and hides its parts from being counted again."""
 
     def __init__(self, macs: Macs) -> None:
         super().__init__()
         self.macs = macs
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function gives
+    def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Count its products."""
         counters: dict[Callable[..., Any], Callable[..., tuple[float, float]]] = {
             functional.scaled_dot_product_attention: _dense_attention,
             _FLEX: _block_attention,
         }
         if func not in counters:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         with _disable_current_modes():
-            self.macs.add(*counters[func](*args, **(kwargs or {})))
-            return func(*args, **(kwargs or {}))
+            self.macs.add(*counters[func](*args, **kwargs))
+            return func(*args, **kwargs)
 
 
 def _ones(like: torch.Tensor) -> torch.Tensor:

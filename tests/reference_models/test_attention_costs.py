@@ -1,14 +1,14 @@
 """Costs of attention, each field against what torch really does, and the figures that papers print."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from vidgauge.bench.modes import OperatorMode
 from vidgauge.reference_models import flex, kernels
 from vidgauge.reference_models.attention import Attention
 from vidgauge.reference_models.cost import Cost, Grid
@@ -66,7 +66,7 @@ def bytes_of(tensor: torch.Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call] # its __init_subclass__ has no types
+class Traffic(OperatorMode):
     """Bytes that copies outside of the kernels read and write, and those of the float masks of relative positions.
 
     Copies are permutations that had to be written, rolls, gathers, stacks and padding. What a kernel does inside is its
@@ -85,7 +85,7 @@ class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call] # its __init_
     masks = (torch.ops.aten.index.Tensor, torch.ops.aten.gather.default, torch.ops.aten.where.self)
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.copied = self.added = 0
         self.place = "outside"
         monkeypatch.setattr(kernels, "attend", self.inside("kernel", kernels.attend))
@@ -101,8 +101,8 @@ class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call] # its __init_
 
         return noted
 
-    def __torch_dispatch__(self, op: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
-        out = op(*args, **(kwargs or {}))
+    def run(self, op: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        out = op(*args, **kwargs)
         if self.place == "positions" and op in self.masks:
             self.added += 2 * bytes_of(out)
         elif self.place != "kernel" and op in self.copies:

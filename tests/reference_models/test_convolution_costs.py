@@ -2,15 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from vidgauge.bench.modes import OperatorMode
 from vidgauge.reference_models.convolution import Convolution
 from vidgauge.reference_models.cost import Grid, convolution
 from vidgauge.reference_models.layers import build
@@ -189,27 +189,17 @@ def test_parameters_biases_and_bytes(name: str, way: dict[str, Any], bias: bool)
     assert layer.double().cost(shape).min_bytes == 2 * cost.min_bytes
 
 
-class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
+class Traffic(OperatorMode):
     """Bytes read and written by every operator that is neither a view nor arithmetic."""
 
     ARITHMETIC = ("convolution", "relu")
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        super().__init__()
         self.bytes = 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler to make sure
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the operator gives
-        out = func(*args, **(kwargs or {}))
+    def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        out = func(*args, **kwargs)
         assert isinstance(func, torch._ops.OpOverload)
         if not func.is_view and "view" not in str(func) and not any(word in str(func) for word in self.ARITHMETIC):
             self.bytes += args[0].nbytes + out.nbytes

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from vidgauge.bench.modes import OperatorMode
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.convolution import LAYOUTS, Convolution, layout_of
 from vidgauge.reference_models.factorised_convolution import FactorisedConvolution
@@ -181,21 +181,15 @@ def test_executions_share_their_parameters(name: str) -> None:
     torch.testing.assert_close(layers[0](video(3)), layers[1](video(3)))
 
 
-class Copied(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
+class Copied(OperatorMode):
     """Shapes of the tensors that clone, _to_copy, copy_ and the like gave."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        super().__init__()
         self.shapes: list[tuple[int, ...]] = []
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler to make sure
-
-    def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Config | None = None
-    ) -> Any:  # noqa: ANN401 - whatever the operator gives
-        out = func(*args, **(kwargs or {}))
+    def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        out = func(*args, **kwargs)
         if any(word in str(func) for word in ("clone", "copy", "pad", "cat")):
             self.shapes.append(tuple(out.shape))
         return out
