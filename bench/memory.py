@@ -1,4 +1,6 @@
-"""Peak memory of one call, above what was there before it. Measured after time, for it slows allocation down.
+"""Peak memory of one call, above what was there before it.
+
+Not in a process that times anything: what is done here to the C library's heap slows allocation down.
 
 Two techniques see different things. The *resident* peak is what the kernel counts: all memory that was touched, by
 whomever, so the buffers of libraries too, but no page that nobody wrote to. The *allocator events* of torch's profiler
