@@ -86,8 +86,7 @@ def _check(variant: Variant, asked: Part, where: str) -> None:
         with torch.device("meta"):
             layer = build(variant.layer, **variant.config)
         layer.cost(asked.shape)
-        if variant.layout == "channels_last_3d" and layer.takes != "video_bcthw":
-            raise UsageError(f"channels_last_3d is a layout of video_bcthw, but it takes {layer.takes}")
+        layer.to_layout(variant.layout)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     except Exception:  # noqa: BLE001, S110 - whatever else a layer raises becomes a row, from its worker

@@ -22,9 +22,8 @@ from vidgauge.bench.timing.rounds import Action, run_rounds
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.layer import Layer
 from vidgauge.reference_models.layers import build
+from vidgauge.reference_models.layouts import LAYOUTS
 
-_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""By the number of a kernel's dimensions; kernels along one axis have no such layout."""
 _IN_MEMORY = {"tf32": "float32"}
 _NO_LIMIT = 2**20
 Send = Callable[[Message], None]
@@ -159,14 +158,8 @@ def _build(variant: Variant, job: Job) -> tuple[Layer, tuple[torch.Tensor, ...]]
     generator = torch.Generator().manual_seed(job.seed)
     x = torch.randn(job.shape, generator=generator).to(job.device, dtype)
     more = [each.to(job.device, dtype) for each in layer.more_inputs(job.shape, generator)]
-    if variant.layout == "channels_last_3d":
-        if layer.takes != "video_bcthw":
-            raise UsageError(f"channels_last_3d is a layout of video_bcthw, but {variant.layer} takes {layer.takes}")
-        x = x.to(memory_format=torch.channels_last_3d)
-        for parameter in layer.parameters():
-            if parameter.ndim in _CHANNELS_LAST:
-                parameter.data = parameter.data.to(memory_format=_CHANNELS_LAST[parameter.ndim])
-    return layer, (x, *more)
+    layer.to_layout(variant.layout)
+    return layer, (x.to(memory_format=LAYOUTS[variant.layout]), *more)
 
 
 def _visible_call(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Direction) -> None:

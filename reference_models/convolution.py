@@ -1,7 +1,7 @@
-"""What the convolutions on video have in common: configuration, layouts, and those that are one kernel."""
+"""What the convolutions on video have in common: configuration, and those that are one kernel."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -9,11 +9,7 @@ from torch import nn
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.cost import Cost, Grid, Padding, convolution, same_padding
 from vidgauge.reference_models.layer import Layer, check_counts, check_extents, check_kernels
-
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last_3d": torch.channels_last_3d}
-"""Memory formats of a video: channels before time, height and width, or after them. Each convolution gives the same
-numbers in both, and its output has the format of its input. Not every kernel of torch keeps to that: where one gives
-back a contiguous tensor (ATen's own conv3d on a CPU does), the layer copies it."""
+from vidgauge.reference_models.layouts import as_laid_out
 
 
 class Convolution(Layer):
@@ -55,16 +51,6 @@ class Convolution(Layer):
         """As many channels out as in."""
         del grid
         return {"in_channels": channels, "out_channels": channels}
-
-    def to_layout(self, layout: str) -> Self:
-        """Put the kernels in one of ``LAYOUTS``; those of two dimensions in its counterpart for images."""
-        for parameter in self.parameters():
-            if layout == "channels_last_3d" and parameter.ndim > 1:
-                last = torch.channels_last if parameter.ndim == 4 else torch.channels_last_3d
-                parameter.data = parameter.data.contiguous(memory_format=last)
-            else:
-                parameter.data = parameter.data.contiguous()
-        return self
 
 
 class SingleConvolution(Convolution):
@@ -132,14 +118,3 @@ class SingleConvolution(Convolution):
             padding=self.padding,
             groups=self.groups,
         )
-
-
-def layout_of(video_bcthw: torch.Tensor) -> torch.memory_format:
-    """Channels last where they are, else contiguous. One channel fits both formats; its stride tells them apart."""
-    last = video_bcthw.stride(1) == 1 and video_bcthw.is_contiguous(memory_format=torch.channels_last_3d)
-    return torch.channels_last_3d if last else torch.contiguous_format
-
-
-def as_laid_out(out_bcthw: torch.Tensor, video_bcthw: torch.Tensor) -> torch.Tensor:
-    """The output in the layout of the input; a copy only where it is in another."""
-    return out_bcthw.contiguous(memory_format=layout_of(video_bcthw))

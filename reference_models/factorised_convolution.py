@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from vidgauge.reference_models.convolution import Convolution, as_laid_out, layout_of
+from vidgauge.reference_models.convolution import Convolution
 from vidgauge.reference_models.cost import Cost, Grid, convolution, copied, output_grid, same_padding
 from vidgauge.reference_models.folding import (
     FRAMES,
@@ -22,6 +22,7 @@ from vidgauge.reference_models.folding import (
     unfold_pixels,
 )
 from vidgauge.reference_models.layer import Execution, check_choice
+from vidgauge.reference_models.layouts import as_laid_out, layout_of
 
 
 class FactorisedConvolution(Convolution):

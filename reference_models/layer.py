@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import nn
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.cost import Cost, Grid
+from vidgauge.reference_models.layouts import CHANNELS_LAST
 
 Takes = Literal["video_bcthw", "tokens_bthwc"]
 Execution = dict[str, str]
@@ -63,6 +64,20 @@ class Layer(nn.Module, ABC):
         """What ``forward`` needs beside an input of this shape, drawn at random: the text of cross-attention."""
         del shape, generator
         return ()
+
+    def to_layout(self, layout: str) -> Self:
+        """Put the weights in one of ``LAYOUTS``: kernels over frames alone in its counterpart for images.
+
+        Raises:
+            UsageError: where the layer does not take a video.
+        """
+        if layout != "contiguous" and self.takes != "video_bcthw":
+            raise UsageError(f"{layout} is a layout of video_bcthw, but {type(self).__name__} takes {self.takes}")
+        for parameter in self.parameters():
+            last = layout == "channels_last_3d" and parameter.ndim in CHANNELS_LAST
+            memory_format = CHANNELS_LAST[parameter.ndim] if last else torch.contiguous_format
+            parameter.data = parameter.data.to(memory_format=memory_format)
+        return self
 
     def itemsize(self) -> int:
         """Bytes of one number at the layer's precision."""

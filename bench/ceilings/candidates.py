@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vidgauge.bench.timing.cache import last_level_bytes
+from vidgauge.reference_models.layouts import CHANNELS_LAST
 
 _CPU_SIZES = (128, 256, 512, 1024, 2048, 4096)
 _CUDA_SIZES = (512, 1024, 2048, 4096, 8192)
@@ -29,7 +30,6 @@ _CONVOLUTIONS = (
     (2, 128, 8, 32, 32),
     (2, 256, 16, 64, 64),
 )
-_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 _TIMES_CACHE = 4
 _CUDA_ARRAY_BYTES = 2**29
 """The least on a GPU: a pass over less is too short to outweigh its launch."""
@@ -136,7 +136,7 @@ def _convolution(shape: tuple[int, ...], *, channels_last: bool) -> Candidate:
         x = inputs.draw("x", shape)
         weight = inputs.draw("weight", (channels, channels, *(3,) * dimensions))
         if channels_last:
-            x, weight = (tensor.to(memory_format=_LAST[x.ndim]) for tensor in (x, weight))
+            x, weight = (tensor.to(memory_format=CHANNELS_LAST[x.ndim]) for tensor in (x, weight))
         convolve = functional.conv2d if dimensions == 2 else functional.conv3d
         return lambda: convolve(x, weight, padding=1)
 

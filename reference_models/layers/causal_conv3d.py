@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from vidgauge.reference_models.convolution import SingleConvolution, as_laid_out
+from vidgauge.reference_models.convolution import SingleConvolution
 from vidgauge.reference_models.cost import Cost, Padding
 from vidgauge.reference_models.layers import LAYERS
+from vidgauge.reference_models.layouts import as_laid_out
 
 
 @LAYERS.register("causal_conv3d")

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from vidgauge.reference_models.convolution import SingleConvolution, as_laid_out, layout_of
+from vidgauge.reference_models.convolution import SingleConvolution
 from vidgauge.reference_models.cost import Cost, copied, output_grid
 from vidgauge.reference_models.folding import FRAMES, fold_frames, moved, unfold_frames
 from vidgauge.reference_models.layers import LAYERS
+from vidgauge.reference_models.layouts import as_laid_out, layout_of
 
 
 @LAYERS.register("conv2d")

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from vidgauge.bench.modes import OperatorMode
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.convolution import LAYOUTS, Convolution, layout_of
+from vidgauge.reference_models.convolution import Convolution
 from vidgauge.reference_models.factorised_convolution import FactorisedConvolution
 from vidgauge.reference_models.layers import build
 from vidgauge.reference_models.layers.causal_conv3d import CausalConv3d
@@ -20,6 +20,7 @@ from vidgauge.reference_models.layers.conv3d import Conv3d
 from vidgauge.reference_models.layers.pseudo_conv3d import PseudoConv3d
 from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.temporal_conv import TemporalConv
+from vidgauge.reference_models.layouts import LAYOUTS, layout_of
 
 SINGLE = ("conv2d", "conv3d", "spatial_conv", "temporal_conv", "causal_conv3d")
 FACTORISED = ("conv2plus1d", "pseudo_conv3d")
@@ -201,9 +202,7 @@ def test_folding_frames_is_a_view_with_channels_last(layout: str) -> None:
     copies = {}
     for name in ("conv2d", "conv2plus1d", "pseudo_conv3d"):
         way = {"execution": "conv2d_conv1d"} if name in FACTORISED else {}
-        layer = build(name, in_channels=4, out_channels=6, **way)
-        assert isinstance(layer, Convolution)
-        layer.to_layout(layout)
+        layer = build(name, in_channels=4, out_channels=6, **way).to_layout(layout)
         with torch.no_grad(), Copied() as copied:
             layer(x)
         copies[name] = len(copied.shapes)
