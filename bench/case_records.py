@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from vidgauge.bench.case_subject import case_subject
 from vidgauge.bench.launch import Outcome
 from vidgauge.bench.memory import Technique
 from vidgauge.bench.messages import Job
@@ -16,7 +17,7 @@ from vidgauge.bench.timing.comparison import Comparison, again
 from vidgauge.bench.timing.statistics import Estimate
 from vidgauge.environment import Environment
 from vidgauge.fingerprint import fingerprint
-from vidgauge.record import Measure, ProtocolRef, Record, Status, Subject
+from vidgauge.record import Measure, ProtocolRef, Record, Status
 
 LATENCY = Measure(name="latency", unit="s", better="lower")
 RATIO = Measure(name="ratio_to_baseline", unit="1", better="lower")
@@ -56,7 +57,7 @@ class Maker:
     ) -> Record:
         """A record of one variant."""
         return Record(
-            subject=Subject(kind="layer", name=variant.name, config=self._config(variant, backends)),
+            subject=case_subject(self.suite, self.part, self.job, variant, backends),
             measure=measure,
             protocol=protocol,
             environment=self.environment.fingerprint,
@@ -64,23 +65,6 @@ class Maker:
             run=self.run,
             **fields,
         )
-
-    def _config(self, variant: Variant, backends: Sequence[str] | None) -> dict[str, Any]:
-        return {
-            "suite": self.suite.name,
-            "case": self.part.case.name,
-            "batch": self.job.shape[0],
-            "shape": list(self.job.shape),
-            "dtype": self.job.dtype,
-            "device": self.job.device,
-            "direction": self.job.direction,
-            "threads": self.job.threads,
-            "layout": variant.layout,
-            "compile": variant.compile,
-            "backend": None if backends is None else " + ".join(dict.fromkeys(backends)),
-            "layer": variant.layer,
-            "layer_config": variant.config,
-        }
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from vidgauge.bench.suite import Axis, Case, Direction, Dtype, Suite, Variant
+from vidgauge.bench.messages import Job
+from vidgauge.bench.suite import Axis, Case, Device, Direction, Dtype, Suite, Variant
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.layers import LAYERS, build, check
 
@@ -35,6 +36,30 @@ class Part:
     def seconds(self) -> float:
         """Time that its budget grants."""
         return self.case.budget * (len(self.variants) if self.case.largest else 1)
+
+    def why_not(self, device: Device) -> str:
+        """Why it makes no sense on a device; nothing if it does."""
+        if device not in self.case.devices:
+            return f"the case is for {' and '.join(self.case.devices)} only"
+        return "tf32 is a precision of GPUs" if self.dtype == "tf32" and device == "cpu" else ""
+
+    def job(self, suite: Suite, *, device: Device, threads: int, seed: int) -> Job:
+        """What a worker is asked for."""
+        limit = suite.memory_limit if device == "cpu" else None
+        return Job(
+            variants=list(self.variants),
+            baseline=self.case.baseline,
+            shape=self.shape,
+            dtype=self.dtype,
+            device=device,
+            direction=self.direction,
+            threads=threads,
+            seed=seed,
+            rule=suite.timing,
+            budget=self.case.budget,
+            memory_runs=suite.memory_runs,
+            memory_limit=None if limit is None else round(limit * 2**30),
+        )
 
 
 def parts(suite: Suite) -> Iterator[Part]:

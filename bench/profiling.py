@@ -220,21 +220,7 @@ class _Session:
 
     def job(self, part: Part) -> Job:
         """What the worker of a part is asked for."""
-        limit = self.suite.memory_limit if self.device == "cpu" else None
-        return Job(
-            variants=list(part.variants),
-            baseline=part.case.baseline,
-            shape=part.shape,
-            dtype=part.dtype,
-            device=self.device,
-            direction=part.direction,
-            threads=self.threads,
-            seed=self.seed,
-            rule=self.suite.timing,
-            budget=part.case.budget,
-            memory_runs=self.suite.memory_runs,
-            memory_limit=None if limit is None else round(limit * 2**30),
-        )
+        return part.job(self.suite, device=self.device, threads=self.threads, seed=self.seed)
 
     def _measure(self, part: Part) -> Iterator[Record]:
         maker = Maker(self.suite, part, self.job(part), self.environment, self.run)
@@ -262,10 +248,8 @@ class _Session:
 
     def _why_not(self, part: Part) -> str:
         """Why a part is skipped; nothing if it is not."""
-        if self.device not in part.case.devices:
-            return f"the case is for {' and '.join(part.case.devices)} only"
-        if part.dtype == "tf32" and self.device == "cpu":
-            return "tf32 is a precision of GPUs"
+        if reason := part.why_not(self.device):
+            return reason
         if self.suite.timing.clock == "cuda_graph" and part.direction == "backward":
             return "a CUDA graph cannot be replayed where each call needs a forward pass before it"
         return self.budget.refuses(part.seconds)

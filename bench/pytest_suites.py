@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from vidgauge.bench.case_subject import case_subject
 from vidgauge.bench.layer_facts import KEY, LayerFacts
 from vidgauge.bench.messages import Built, Job, Message, Probed
 from vidgauge.bench.parts import Part, check_parts, parts
@@ -55,25 +56,9 @@ class Asked:
     @property
     def job(self) -> Job:
         """What a worker would be asked for, with this variant alone."""
-        return Job(
-            variants=[self.variant],
-            baseline=self.part.case.baseline,
-            shape=self.part.shape,
-            dtype=self.part.dtype,
-            device=self.device,
-            direction=self.part.direction,
-            threads=self.threads,
-            seed=_SEED,
-            rule=TimingRule(),  # its clock, the wall's, makes every call wait for the GPU
-            budget=self.part.case.budget,
-            memory_runs=self.suite.memory_runs,
-        )
-
-    def why_not(self) -> str:
-        """Why it makes no sense on the device; nothing if it does."""
-        if self.device not in self.part.case.devices:
-            return f"the case is for {' and '.join(self.part.case.devices)} only"
-        return "tf32 is a precision of GPUs" if self.part.dtype == "tf32" and self.device == "cpu" else ""
+        whole = self.part.job(self.suite, device=self.device, threads=self.threads, seed=_SEED)
+        # The rule's clock, the wall's, makes every call wait for the GPU.
+        return whole.model_copy(update={"variants": [self.variant], "rule": TimingRule()})
 
 
 @dataclass(frozen=True)
@@ -130,7 +115,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def ready_layer(request: pytest.FixtureRequest) -> Ready:
     """The layer, built and called once; what this machine lacks is skipped."""
     asked = request.config.stash[_PLAN][request.param]
-    if reason := asked.why_not():
+    if reason := asked.part.why_not(asked.device):
         pytest.skip(reason)
     torch.set_num_threads(asked.threads)
     allow_tf32(asked.part.dtype == "tf32")
@@ -146,26 +131,11 @@ def ready_layer(request: pytest.FixtureRequest) -> Ready:
 
 
 def _facts(asked: Asked, built: Built, probed: Probed) -> LayerFacts:
-    part, variant = asked.part, asked.variant
-    config = {
-        "suite": asked.suite.name,
-        "case": part.case.name,
-        "batch": part.shape[0],
-        "shape": list(part.shape),
-        "dtype": part.dtype,
-        "device": asked.device,
-        "direction": part.direction,
-        "threads": asked.threads,
-        "layout": variant.layout,
-        "compile": variant.compile,
-        "backend": " + ".join(dict.fromkeys(probed.backends)),
-        "layer": variant.layer,
-        "layer_config": variant.config,
-    }
+    subject = case_subject(asked.suite, asked.part, asked.job, asked.variant, probed.backends)
     return LayerFacts(
-        name=variant.name,
-        baseline=part.case.baseline,
-        config=config,
+        name=subject.name,
+        baseline=asked.part.case.baseline,
+        config=subject.config,
         cost=built.cost,
         compile_seconds=probed.compile_seconds,
         graph_breaks=probed.graph_breaks,
