@@ -4,10 +4,10 @@ An entry is a class (or function) that, called without arguments, makes an ``nn.
 `InputSpec`. What it computes is said by its module: features and logits of videos, or embeddings of frames and texts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.registry import Registry
@@ -53,10 +53,24 @@ class CaptionNetwork(Protocol):
         ...
 
 
-NETWORKS: "Registry[Callable[[], nn.Module]]" = Registry("network", "vidgauge.metrics.networks")
+@runtime_checkable
+class PublishedNetwork(Protocol):
+    """What a network needs whose weights others publish, under other names than ours."""
+
+    def from_published(self, tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+        """The tensors of such a file under our names; those that have our names already stay as they are."""
+        ...
 
 
-def build_network(name: str, weights: str | Path | None = None, seed: int = 0) -> "nn.Module":
+NETWORKS: "Registry[Callable[..., nn.Module]]" = Registry("network", "vidgauge.metrics.networks")
+
+
+def build_network(
+    name: str,
+    weights: str | Path | None = None,
+    seed: int = 0,
+    **parameters: Any,  # noqa: ANN401 - each network has its own
+) -> "nn.Module":
     """Make a network, on the CPU, float32, ready for inference.
 
     Args:
@@ -64,9 +78,10 @@ def build_network(name: str, weights: str | Path | None = None, seed: int = 0) -
         weights: ``"embedded"`` for those that ship with the package under the network's own name, the name of another
             card in ``vidgauge.metrics.weights``, or the path of a safetensors file. Without it they are random.
         seed: of the random weights.
+        parameters: the network's own choices, such as ``batch_norm_eps``.
 
     Raises:
-        UsageError: for a name or weights that do not exist.
+        UsageError: for a name, parameters or weights that do not exist.
         VidgaugeError: for weights whose digest, tensor names or shapes are not the expected ones.
     """
     import torch
@@ -75,9 +90,15 @@ def build_network(name: str, weights: str | Path | None = None, seed: int = 0) -
 
     with torch.random.fork_rng(devices=[]):  # initialisers know only the global generator: lend it, and put it back
         torch.manual_seed(seed)
-        module = NETWORKS[name]()
+        try:
+            module = NETWORKS[name](**parameters)
+        except TypeError as error:
+            raise UsageError(f"network {name!r}: {error}") from error
     if weights is not None:
-        load_into(module, _tensors(name, weights), f"{name} weights {str(weights)!r}")
+        tensors = _tensors(name, weights)
+        if isinstance(module, PublishedNetwork):
+            tensors = module.from_published(tensors)
+        load_into(module, tensors, f"{name} weights {str(weights)!r}")
     return module.eval().requires_grad_(False)
 
 
