@@ -4,7 +4,7 @@ Carreira and Zisserman, "Quo Vadis, Action Recognition?" (arXiv 1705.07750), fig
 1812.01717). Modules are named as the TensorFlow graph names its scopes, and everything is padded as TensorFlow pads.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
@@ -174,10 +174,10 @@ class Mixed(nn.Module):
         return torch.cat([branch(video_bcthw) for branch in self.children()], dim=1)
 
 
-def pad_same(video_bcthw: Tensor, kernel: Triple, stride: Triple) -> Tensor:
+def pad_same(video_bcthw: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tensor:
     """Zeros around time and space as TensorFlow's "SAME" padding puts them: by the size, and an odd one behind."""
     pads: list[int] = []
-    for size, reach, step in zip(video_bcthw.shape[:1:-1], kernel[::-1], stride[::-1], strict=True):
+    for size, reach, step in zip(video_bcthw.shape[:1:-1], reversed(kernel), reversed(stride), strict=True):
         total = max((-(-size // step) - 1) * step + reach - size, 0)
         pads += [total // 2, total - total // 2]
     return F.pad(video_bcthw, pads) if any(pads) else video_bcthw
