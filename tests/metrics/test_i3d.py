@@ -146,11 +146,13 @@ def test_what_it_computes(network: I3D) -> None:
         found = network.extract(clips)
         alone = network.extract(clips[1:])
     torch.testing.assert_close(found["logits_nd"][1:], alone["logits_nd"], rtol=1e-4, atol=1e-5)
-    logits = (
-        found["pool_nd"] @ network.Logits["Conv3d_0c_1x1"].weight.flatten(1).T + network.Logits["Conv3d_0c_1x1"].bias
-    )
+    last = network.get_submodule("Logits.Conv3d_0c_1x1")
+    assert isinstance(last, torch.nn.Conv3d)
+    assert last.bias is not None
+    logits = found["pool_nd"] @ last.weight.flatten(1).T + last.bias
     torch.testing.assert_close(found["logits_nd"], logits, rtol=1e-4, atol=1e-5)  # linear: the mean may come first
     torch.testing.assert_close(found["probabilities_nk"].sum(dim=1), torch.ones(2))
-    assert build_network("i3d", batch_norm_eps=1e-5).Mixed_5c.Branch_0.Conv3d_0a_1x1.batch_norm.eps == 1e-5
+    norms = [one.eps for one in I3D(batch_norm_eps=1e-5).modules() if isinstance(one, torch.nn.BatchNorm3d)]
+    assert norms == [1e-5] * 57
     with pytest.raises(UsageError, match=r"network 'i3d'.*epsilon"):
         build_network("i3d", epsilon=1e-5)
