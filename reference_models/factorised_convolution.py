@@ -40,11 +40,11 @@ class FactorisedConvolution(Convolution):
     Args:
         in_channels: C of the input.
         out_channels: C of the output.
-        middle_channels: M.
-        kernel: odd extents along time, height and width.
+        spatial_kernel: odd k along height and width.
+        temporal_kernel: odd k_t along time.
         stride: steps along time, height and width.
         bias: whether each half adds one.
-        execution: one of the above.
+        execution: one of the above, the operator's own default unless given.
     """
 
     ways: ClassVar[tuple[str, ...]]
@@ -54,40 +54,50 @@ class FactorisedConvolution(Convolution):
         self,
         in_channels: int,
         out_channels: int,
-        middle_channels: int,
-        kernel: Grid,
+        spatial_kernel: int = 3,
+        temporal_kernel: int = 3,
         *,
-        stride: Sequence[int],
-        bias: bool,
-        execution: str,
+        stride: Sequence[int] = (1, 1, 1),
+        bias: bool = True,
+        execution: str | None = None,
     ) -> None:
+        kernel = (temporal_kernel, spatial_kernel, spatial_kernel)
         super().__init__(in_channels, out_channels, kernel, stride=stride, bias=bias)
-        check_choice("execution", execution, self.ways)
-        self.middle_channels, self.execution = middle_channels, execution
+        self.execution = self.ways[0] if execution is None else execution
+        check_choice("execution", self.execution, self.ways)
+        self.middle_channels = self.width_between()
         (frames, height, width), (step, down, across) = self.kernel, self.stride
         self.space_kernel, self.space_stride = (1, height, width), (1, down, across)
         self.time_kernel, self.time_stride = (frames, 1, 1), (step, 1, 1)
         self.space = nn.Conv3d(
             in_channels,
-            middle_channels,
+            self.middle_channels,
             self.space_kernel,
             stride=self.space_stride,
             padding=(0, height // 2, width // 2),
             bias=bias,
         )
         self.time = nn.Conv3d(
-            middle_channels,
+            self.middle_channels,
             out_channels,
             self.time_kernel,
             stride=self.time_stride,
             padding=(frames // 2, 0, 0),
             bias=bias,
         )
+        self.start()
 
     @classmethod
     def executions(cls) -> Sequence[Execution]:
         """Thin 3-D kernels, or kernels of fewer dimensions."""
         return [{"execution": way} for way in cls.ways]
+
+    @abstractmethod
+    def width_between(self) -> int:
+        """M."""
+
+    def start(self) -> None:
+        """Give a new layer its weights, where they are not to be torch's own."""
 
     @abstractmethod
     def between(self, middle: torch.Tensor) -> torch.Tensor:

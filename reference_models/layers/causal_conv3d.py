@@ -5,43 +5,22 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from vidgauge.reference_models.convolution import SingleConvolution
 from vidgauge.reference_models.cost import Cost, Padding
 from vidgauge.reference_models.layers import LAYERS
+from vidgauge.reference_models.layers.conv3d import Conv3d
 from vidgauge.reference_models.layouts import as_laid_out
 
 
 @LAYERS.register("causal_conv3d")
-class CausalConv3d(SingleConvolution):
+class CausalConv3d(Conv3d):
     """Dense k_t x k x k kernel with all k_t - 1 frames of zeros in front and none behind.
 
     Output frame i sees the input's frames up to i times the stride. So 1 + s T' frames at stride s give 1 + T', and an
     image is a clip of one frame, which gives one: Yu et al., MAGVIT-v2 (arXiv 2310.05737), whose tokenizer
     W.A.L.T. builds on. torch pads both sides alike, so the padded clip is a copy; the zeros around a frame are not.
 
-    Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        spatial_kernel: odd k along height and width.
-        temporal_kernel: odd k_t along time.
-        stride: steps along time, height and width.
-        groups: blocks of channels that do not mix.
-        bias: whether to add one.
+    Arguments are those of ``conv3d``.
     """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        spatial_kernel: int = 3,
-        temporal_kernel: int = 3,
-        *,
-        stride: Sequence[int] = (1, 1, 1),
-        groups: int = 1,
-        bias: bool = True,
-    ) -> None:
-        kernel = (temporal_kernel, spatial_kernel, spatial_kernel)
-        super().__init__(in_channels, out_channels, kernel, stride=stride, groups=groups, bias=bias)
 
     def zeros(self) -> Padding:
         """In front alone along time."""

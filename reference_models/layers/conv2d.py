@@ -5,43 +5,22 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from vidgauge.reference_models.convolution import SingleConvolution
 from vidgauge.reference_models.cost import Cost, copied, output_grid
 from vidgauge.reference_models.folding import FRAMES, fold_frames, moved, unfold_frames
 from vidgauge.reference_models.layers import LAYERS
+from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layouts import as_laid_out, layout_of
 
 
 @LAYERS.register("conv2d")
-class Conv2d(SingleConvolution):
+class Conv2d(SpatialConv):
     """k x k ``nn.Conv2d`` on the frames of all clips as one batch of images, as in an image model; frames do not mix.
 
     A contiguous video is copied to fold its frames into the batch, and its output copied back; with channels last both
     are views. ``spatial_conv`` gives the same numbers with a 3-D kernel, without copies.
 
-    Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        spatial_kernel: odd k along height and width.
-        stride: steps along time (1), height and width.
-        groups: blocks of channels that do not mix.
-        bias: whether to add one.
+    Arguments are those of ``spatial_conv``.
     """
-
-    over_time = False
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        spatial_kernel: int = 3,
-        *,
-        stride: Sequence[int] = (1, 1, 1),
-        groups: int = 1,
-        bias: bool = True,
-    ) -> None:
-        kernel = (1, spatial_kernel, spatial_kernel)
-        super().__init__(in_channels, out_channels, kernel, stride=stride, groups=groups, bias=bias)
 
     def module(self) -> nn.Conv2d:
         """An image's convolution: (C_out, C_in / groups, k, k)."""

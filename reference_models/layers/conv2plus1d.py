@@ -1,13 +1,10 @@
 """(2+1)-D convolution: space, then a non-linearity, then time, with as many weights as the 3-D kernel."""
 
-from collections.abc import Sequence
-
 import torch
 from torch.nn import functional
 
 from vidgauge.reference_models.cost import Cost, elementwise
 from vidgauge.reference_models.factorised_convolution import FactorisedConvolution
-from vidgauge.reference_models.layer import check_counts
 from vidgauge.reference_models.layers import LAYERS
 
 
@@ -30,38 +27,15 @@ class Conv2Plus1d(FactorisedConvolution):
     first kernel, and the zoo measures operators, not blocks. The first half runs at all frames, so with a stride along
     time the pair costs more than the 3-D kernel that it matches.
 
-    Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        spatial_kernel: odd k along height and width.
-        temporal_kernel: odd k_t along time.
-        stride: steps along time (of the second half), height and width (of the first).
-        bias: whether each half adds one.
-        execution: ``conv3d`` or ``conv2d_conv1d``.
+    Arguments are those of every ``FactorisedConvolution``.
     """
 
     ways = ("conv3d", "conv2d_conv1d")
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        spatial_kernel: int = 3,
-        temporal_kernel: int = 3,
-        *,
-        stride: Sequence[int] = (1, 1, 1),
-        bias: bool = True,
-        execution: str = "conv3d",
-    ) -> None:
-        check_counts(
-            in_channels=in_channels,
-            out_channels=out_channels,
-            spatial_kernel=spatial_kernel,
-            temporal_kernel=temporal_kernel,
-        )
-        middle = max(1, matched_width(in_channels, out_channels, spatial_kernel, temporal_kernel))
-        kernel = (temporal_kernel, spatial_kernel, spatial_kernel)
-        super().__init__(in_channels, out_channels, middle, kernel, stride=stride, bias=bias, execution=execution)
+    def width_between(self) -> int:
+        """The paper's, and one at least."""
+        frames, size, _ = self.kernel
+        return max(1, matched_width(self.in_channels, self.out_channels, size, frames))
 
     def between(self, middle: torch.Tensor) -> torch.Tensor:
         """ReLU. Autograd keeps its result alone, which is the second convolution's input."""

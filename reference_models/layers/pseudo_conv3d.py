@@ -1,7 +1,5 @@
 """Pseudo-3-D convolution of Make-A-Video: a 2-D convolution, then a 1-D one along time that starts as the identity."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
@@ -18,31 +16,17 @@ class PseudoConv3d(FactorisedConvolution):
     convolution on every frame. As in the paper, the default folds frames into the batch for the first and places for
     the second convolution; the transpositions between them are part of what is timed.
 
-    Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        spatial_kernel: odd k along height and width.
-        temporal_kernel: odd k_t along time.
-        stride: steps along time (of the second half), height and width (of the first).
-        bias: whether each half adds one.
-        execution: ``conv2d_conv1d`` or ``conv3d``.
+    Arguments are those of every ``FactorisedConvolution``.
     """
 
     ways = ("conv2d_conv1d", "conv3d")
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        spatial_kernel: int = 3,
-        temporal_kernel: int = 3,
-        *,
-        stride: Sequence[int] = (1, 1, 1),
-        bias: bool = True,
-        execution: str = "conv2d_conv1d",
-    ) -> None:
-        kernel = (temporal_kernel, spatial_kernel, spatial_kernel)
-        super().__init__(in_channels, out_channels, out_channels, kernel, stride=stride, bias=bias, execution=execution)
+    def width_between(self) -> int:
+        """As many channels as come out."""
+        return self.out_channels
+
+    def start(self) -> None:
+        """A new layer's second half does nothing."""
         self.start_as_identity()
 
     def start_as_identity(self) -> None:
