@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from vidgauge.datasets.clips import ClipRule as ClipRule
     from vidgauge.datasets.errors import VideoError as VideoError
     from vidgauge.datasets.opening import open as open  # noqa: A004 - the public name
+    from vidgauge.datasets.prompts import Prompt as Prompt
+    from vidgauge.datasets.prompts import read_prompts as read_prompts
     from vidgauge.datasets.sample import Sample as Sample
     from vidgauge.datasets.sources import SOURCES as SOURCES
     from vidgauge.datasets.video import Video as Video
@@ -21,11 +23,13 @@ __getattr__, __dir__ = lazy_names(
     {
         "SOURCES": "sources",
         "ClipRule": "clips",
+        "Prompt": "prompts",
         "Sample": "sample",
         "Video": "video",
         "VideoError": "errors",
         "decode_frames": "video",
         "open": "opening",
+        "read_prompts": "prompts",
         "read_video": "video",
         "write_video": "writing",
     },

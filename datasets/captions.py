@@ -1,14 +1,12 @@
 """What videos show, from a file beside them."""
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vidgauge.datasets.folder import Entry
+from vidgauge.datasets.tables import csv_rows, json_rows, read_json
 from vidgauge.errors import UsageError
 
 _NAME_COLUMNS = ("file", "filename", "path", "video")
@@ -65,31 +63,22 @@ def _names(entry: Entry) -> list[str]:
 
 
 def _pairs(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        text = path.read_text("utf-8-sig")
-        rows = _rows(path, text)
-    except (OSError, ValueError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read as captions ({error})") from error
-    for row in rows:
+    for row in _rows(path):
         row = {str(key).strip().lower(): value for key, value in row.items()}
         yield _field(path, row, _NAME_COLUMNS), _field(path, row, _CAPTION_COLUMNS)
 
 
-def _rows(path: Path, text: str) -> list[dict[str, Any]]:
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-    if suffix == ".jsonl":
-        loaded = [json.loads(line) for line in text.split("\n") if line.strip()]
-    elif suffix == ".json":
-        loaded = json.loads(text)
+        return csv_rows(path)
+    if suffix not in (".json", ".jsonl"):
+        raise UsageError(f"{path}: {suffix or 'no extension'} is not .csv, .json or .jsonl")
+    if suffix == ".json":
+        loaded = read_json(path)
         if isinstance(loaded, dict):
             return [{"file": name, "caption": caption} for name, caption in loaded.items()]
-    else:
-        raise ValueError(f"{suffix or 'no extension'} is not .csv, .json or .jsonl")
-    if not isinstance(loaded, list) or not all(isinstance(row, dict) for row in loaded):
-        raise ValueError("there must be one object for each video")
-    return loaded
+    return json_rows(path)
 
 
 def _field(path: Path, row: dict[str, Any], columns: tuple[str, ...]) -> str:
