@@ -1,28 +1,30 @@
 """Clips out of many videos: in the same order and with the same bytes whatever the number of workers."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 import torch
 
 from vidgauge.datasets.clips import ClipRule
+from vidgauge.datasets.cutting import Cutter
+from vidgauge.datasets.decoding_jobs import look, pick, whole
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry
-from vidgauge.datasets.prefetch import in_order
-from vidgauge.datasets.reading import count_frames, describe_video
-from vidgauge.datasets.video import decode_frames
+from vidgauge.datasets.isolation import Run, isolated, run_here
 from vidgauge.errors import UsageError
 
-_HOLD_BYTES = 2**27  # decoded videos below this are decoded once and held, larger ones decoded twice
+_MOST_WORKERS = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A piece of a video."""
+    """A piece of a video, or all of it."""
 
     id: str
-    """The video's identifier, ``#`` and the index of the clip's first frame."""
+    """The video's identifier, ``#`` and the index of the clip's first frame; ``.1``, ``.2`` ... follow for further
+    clips that begin at that frame, as those of a rule in time can. The video's alone for a whole video."""
     entry: Entry
     """The video."""
     start: int
@@ -30,12 +32,13 @@ class Clip:
     frames_thwc: torch.Tensor
     """RGB frames, ``uint8``, shape (time, height, width, 3)."""
     fps: float
-    """Frames per second of the clip: the video's, divided by the stride; ``nan`` where the video does not say."""
+    """Frames per second of the clip: the rule's, or the video's divided by the stride; ``nan`` where the video does
+    not say."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A video that gives no clip."""
+    """A video that gives no clip, or none beyond those that have come."""
 
     id: str
     """The video's identifier."""
@@ -50,78 +53,100 @@ class TooShortError(VideoError):
 
 
 def iterate_clips(
-    entries: Iterable[Entry], rule: ClipRule, workers: int = 0, strict: bool = False
+    entries: Iterable[Entry], rule: ClipRule | None, workers: int | None = None, strict: bool = False
 ) -> Iterator[Clip | Failure]:
     """The clips of all videos, in the order of the entries.
 
     Every entry answers with its clips, or with one failure that says why there are none: nothing is left out in
-    silence, and nothing is put in its place. Memory holds a few clips per worker, whatever the size of the files.
+    silence, and nothing is put in its place. Only the frames that clips need are decoded. Damage that shows in a
+    file's headers and packets is found wherever it lies, damage inside a frame only where that frame is needed; where
+    it comes after clips of the same file that are whole, these are given and the failure follows them.
+
+    Memory holds the clip that was given last, what waits ahead of its turn (``prefetch.in_order`` has the bounds) and
+    one frame in each decoder, whatever the length of the files.
 
     Args:
         entries: the videos, as ``list_videos`` gives them.
-        rule: how clips are cut. Under ``offset="first"`` decoding stops behind the clip, and damage that lies behind it
-            is not seen; the other offsets need the number of frames, so each file is decoded to its end and known to
-            be whole before its first clip comes out.
-        workers: threads that decode beside the caller's; 0 decodes in the caller's. Results do not depend on it.
+        rule: how clips are cut; None takes each video as a whole, and is the one that checks all of it.
+        workers: processes that decode, so that a file that crashes its decoder, hangs it or makes it take too much
+            memory is a failure like any other; as many as there are processors, up to 8, unless told. With 0, files are
+            decoded in this process, which then is what crashes. Results do not depend on it otherwise.
         strict: raise at the first failure.
 
     Raises:
         VideoError: a video gives no clip, and ``strict`` or ``rule.short == "fail"`` says that this must not be.
     """
+    if workers is None:
+        workers = min(_MOST_WORKERS, _processors())
     if workers < 0:
         raise UsageError(f"workers is {workers}; give 0 or more")
-
-    def answers(entry: Entry) -> Iterator[Clip | Failure]:
-        try:
-            yield from clips_of(entry, rule)
-        except VideoError as error:
-            too_short = isinstance(error, TooShortError)
-            if strict or (too_short and rule.short == "fail"):
-                raise
-            yield Failure(entry.id, error.reason, too_short)
-
-    return in_order(entries, answers, workers)
+    return isolated(entries, partial(_answers, rule, strict), workers, weigh=_weight)
 
 
-def clips_of(entry: Entry, rule: ClipRule) -> Iterator[Clip]:
-    """One video's clips; TooShortError where the rule finds none, VideoError where the video cannot be read."""
-    fps = describe_video(entry.path).fps / rule.stride
-    first, frames = 0, _frames(entry)
-    if rule.offset != "first":
-        held = _held(entry)
-        windows = rule.windows(count_frames(entry.path) if held is None else len(held), entry.id)
-        first, frames = windows[0][0] if windows else 0, _frames(entry) if held is None else iter(held)
-    for start, piece in _pieces(islice(frames, first, None), rule, entry):
-        yield Clip(f"{entry.id}#{first + start}", entry, first + start, torch.stack(piece), fps)
+def clips_of(entry: Entry, rule: ClipRule | None, run: Run = run_here) -> Iterator[Clip]:
+    """One video's clips; TooShortError where the rule finds none, VideoError where the video cannot be read.
+
+    Args:
+        entry: the video.
+        rule: how clips are cut; None takes it as a whole.
+        run: what decodes; in this process unless told.
+    """
+    if rule is None:
+        yield from _whole(entry, run)
+        return
+    description, timestamps = run(look, entry.path)
+    try:
+        cutter = Cutter(partial(rule.each_window, timestamps, entry.id), len(timestamps), entry.path)
+        if not cutter.indices:
+            raise TooShortError(entry.path, _how_short(rule, timestamps))
+    except UsageError as error:  # a rule in time and a file without times
+        raise VideoError(entry.path, str(error)) from error
+    fps = rule.fps or description["fps"] / rule.stride
+    before, again = -1, 0
+    for window, clip_thwc in cutter.cut(run, pick, cutter.indices):
+        again = again + 1 if window[0] == before else 0
+        before = window[0]
+        id_ = f"{entry.id}#{window[0]}" + (f".{again}" if again else "")
+        yield Clip(id_, entry, window[0], torch.from_numpy(clip_thwc), fps)
+        del clip_thwc  # or it would be held while the next is made
 
 
-def _frames(entry: Entry) -> Iterator[torch.Tensor]:
-    return (frame_hwc for frame_hwc, _ in decode_frames(entry.path))
+def _whole(entry: Entry, run: Run) -> Iterator[Clip]:
+    description, timestamps = run(look, entry.path)
+    cutter = Cutter(lambda: iter([list(range(len(timestamps)))]), len(timestamps), entry.path)
+    for _, clip_thwc in cutter.cut(run, whole):
+        yield Clip(entry.id, entry, 0, torch.from_numpy(clip_thwc), description["fps"])
 
 
-def _held(entry: Entry) -> list[torch.Tensor] | None:
-    """All frames of a small video, to spare a second decoding; None for a large one."""
-    held, n_bytes = [], 0
-    for frame_hwc in _frames(entry):
-        held.append(frame_hwc)
-        n_bytes += frame_hwc.numel()
-        if n_bytes > _HOLD_BYTES:
-            return None
-    return held
+def _answers(rule: ClipRule | None, strict: bool, run: Run, entry: Entry) -> Iterator[Clip | Failure]:
+    n_clips = 0
+    try:
+        for clip in clips_of(entry, rule, run):
+            n_clips += 1
+            yield clip
+            del clip  # or it would be held while the next is made
+    except VideoError as error:
+        too_short = isinstance(error, TooShortError)
+        if strict or (too_short and rule is not None and rule.short == "fail"):
+            raise
+        yield Failure(entry.id, _reason(error, entry, n_clips), too_short)
 
 
-def _pieces(frames: Iterator[torch.Tensor], rule: ClipRule, entry: Entry) -> Iterator[tuple[int, list[torch.Tensor]]]:
-    """Start and frames of each clip, counted from the frame at which ``frames`` begins, holding one span at a time."""
-    from_here = rule.model_copy(update={"offset": "first"})
-    start = 0
-    while True:
-        held = list(islice(frames, rule.span))
-        if start > 0 and len(held) < rule.span:  # what is left of a long video is no short video
-            return
-        windows = from_here.windows(len(held), entry.id)
-        if not windows:
-            raise TooShortError(entry.path, f"has {len(held)} frames, but a clip spans {rule.span}")
-        yield start, [held[index] for index in windows[0]]
-        if rule.offset != "all":
-            return
-        start += rule.span
+def _reason(error: VideoError, entry: Entry, n_clips: int) -> str:
+    frame = "" if error.path == entry.path else f"{error.path.name}: "  # one of a folder of frames
+    return frame + error.reason + (f" (after {n_clips} clips, which are whole)" if n_clips else "")
+
+
+def _how_short(rule: ClipRule, timestamps: Sequence[float]) -> str:
+    n_ticks, _ = rule.ticks(timestamps)
+    if rule.fps is None:
+        return f"has {n_ticks} frames, but a clip spans {rule.span}"
+    return f"has {n_ticks} frames at {rule.fps:g} per second, but a clip takes {rule.span}"
+
+
+def _weight(answer: Clip | Failure) -> int:
+    return answer.frames_thwc.numel() if isinstance(answer, Clip) else 0
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,83 @@
+"""The process in which files are decoded: ``python -m vidgauge.datasets.decoding_worker``.
+
+Imports PyAV and NumPy and neither torch nor pydantic, so that it starts at once and stays small. Jobs come on stdin,
+one JSON object a line. What a job gives goes to stdout as messages: a header (kind, length) and so many bytes of JSON,
+which for an array say its shape and are followed by its bytes.
+"""
+
+import io
+import json
+import os
+import struct
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidgauge.datasets.decoding_jobs import Job, carefully
+from vidgauge.datasets.errors import VideoError
+from vidgauge.limits import die_first, die_with_parent, limit_memory
+
+HEADER = struct.Struct("<BI")
+ITEM, ARRAY, ERROR, END = range(4)
+"""Kinds of messages: a JSON value, an array, why there is no more, and that there is no more to come."""
+
+MEMORY_LIMIT = 2 * 2**30
+"""Bytes that decoding one file may take, beyond what the process needs for itself."""
+
+
+def main() -> None:
+    """Do one job after another until there are no more."""
+    die_with_parent()
+    die_first()
+    channel = _own_stdout()
+    if sys.platform == "linux":
+        limit_memory(MEMORY_LIMIT)
+    _send(channel, END)  # ready
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # errors at the start were listened to, decoders' talk is not
+    for line in sys.stdin.buffer:
+        job = json.loads(line)
+        try:
+            for item in carefully(_find(job["job"]), Path(job["path"]), *job["arguments"]):
+                _send_item(channel, item)
+        except VideoError as error:
+            _send(channel, ERROR, [str(error.path), error.reason])
+        else:
+            _send(channel, END)
+
+
+def _find(name: str) -> Job:
+    module, _, function = name.partition(":")
+    job: Job = getattr(import_module(module), function)
+    return job
+
+
+def _own_stdout() -> io.FileIO:
+    """Keep stdout for messages: what a library prints goes to stderr."""
+    channel = io.FileIO(os.dup(1), "w")
+    os.dup2(2, 1)
+    return channel
+
+
+def _send_item(channel: io.FileIO, item: Any) -> None:  # noqa: ANN401 - a JSON value or an array
+    if isinstance(item, np.ndarray):
+        _send(channel, ARRAY, {"shape": item.shape, "dtype": item.dtype.str})
+        _write(channel, np.ascontiguousarray(item).reshape(-1).view(np.uint8).data)
+    else:
+        _send(channel, ITEM, item)
+
+
+def _send(channel: io.FileIO, kind: int, content: Any = None) -> None:  # noqa: ANN401 - a JSON value
+    body = json.dumps(content).encode("ascii")
+    _write(channel, memoryview(HEADER.pack(kind, len(body)) + body))
+
+
+def _write(channel: io.FileIO, view: memoryview) -> None:
+    while view:
+        view = view[channel.write(view) or 0 :]
+
+
+if __name__ == "__main__":
+    main()
