@@ -38,7 +38,7 @@ def moving_shapes(root: Path | None, split: str | None, clip: ClipRule | None) -
     # Two at least, for how long a frame is shown follows from the next.
     n_frames = rule.span if rule.fps is None else max(2, math.ceil(rule.frames * FPS / rule.fps))
     videos = MovingShapes(frames=n_frames, seed=_SEEDS[split or "train"])
-    return videos if rule.stride == 1 and rule.fps in (None, FPS) else _Cut(videos, rule, FPS)
+    return videos if n_frames == rule.frames and rule.fps in (None, FPS) else _Cut(videos, rule, FPS)
 
 
 class _Cut:
