@@ -1,12 +1,12 @@
 """Fréchet video distance."""
 
-from collections.abc import Callable
-from typing import Literal
+import numpy as np
+from pydantic import Field
 
-from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.evidence import Evidence
-from vidgauge.metrics.frechet import frechet_distance_of_features
+from vidgauge.metrics.frechet import FrechetConvention, FrechetDistance
 from vidgauge.metrics.measures import MEASURES, VideoMeasure
+from vidgauge.metrics.trials import Trials
 from vidgauge.record import Measure
 
 
@@ -18,22 +18,37 @@ class FVD(VideoMeasure):
     summary = "Fréchet distance between real and generated clips in a video network's features"
     output = "features_nd"
     compares = True
-    fewest = 2
 
-    ddof: Literal[0, 1] = 1
-    """Subtracted from the number of clips in the covariance."""
+    convention: FrechetConvention = "ddof-1"
+    """Which published code's covariance and root: ``vidgauge.metrics.frechet.CONVENTIONS``."""
+    trials: int = Field(default=1, ge=1)
+    """Equal, contiguous parts of both sets that are compared apart; the score is the mean (MAGVIT 4, DIGAN 10)."""
 
-    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+    @property
+    def fewest(self) -> int:  # type: ignore[override] # it depends on a parameter
+        """Two clips a trial."""
+        return 2 * self.trials
+
+    def statistic(self, *sets: Evidence) -> Trials:
         """As a function of the clips' counts."""
-        real_nd, generated_nd = (evidence.outputs[self.output] for evidence in sets)
-
-        def distance(real_n: Array | None = None, generated_n: Array | None = None) -> float:
-            return frechet_distance_of_features(real_nd, generated_nd, real_n, generated_n, ddof=self.ddof)
-
-        return distance
+        real, generated = sets
+        return Trials(
+            real,
+            generated,
+            self.output,
+            self.trials,
+            lambda a, b: FrechetDistance(a.features_nd, b.features_nd, convention=self.convention),
+        )
 
     def notes(self, *sets: Evidence) -> list[str]:
-        """A warning where the covariance rests on fewer than two samples a dimension: bias then rules the number."""
-        n = min(len(evidence) for evidence in sets)
-        dimension = sets[0].outputs[self.output].shape[1]
-        return [f"{n} clips are fewer than twice the {dimension} features: biased upwards"] if n < 2 * dimension else []
+        """How trials scatter; a warning where covariances rest on fewer than two samples a dimension: bias rules."""
+        notes = []
+        if self.trials > 1:
+            each = self.statistic(*sets).each()
+            notes.append(f"standard deviation over {self.trials} trials, as published: {np.std(each):.4g}")
+        shapes = [evidence.outputs[self.output].shape for evidence in sets]
+        n, dimension = min(int(np.prod(shape[:-1])) // self.trials for shape in shapes), shapes[0][-1]
+        what = "clips" if len(shapes[0]) == 2 else "frames"
+        if n < 2 * dimension:
+            notes.append(f"{n} {what} are fewer than twice the {dimension} features: biased upwards")
+        return notes

@@ -1,4 +1,6 @@
-"""The Fréchet distance against closed forms, SciPy's square root, torchmetrics and itself along another road."""
+"""The Fréchet distance against closed forms, other definitions of it, other libraries, and itself along other roads."""
+
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -6,9 +8,19 @@ import scipy.linalg
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torchmetrics.image.fid import _compute_fid
 
-from vidgauge.metrics.frechet import frechet_distance, frechet_distance_of_features
+from vidgauge.errors import UsageError
+from vidgauge.metrics import frechet
+from vidgauge.metrics.frechet import (
+    CONVENTIONS,
+    FrechetConvention,
+    FrechetDistance,
+    frechet_distance,
+    frechet_distance_of_features,
+)
 
 
 def gaussian(seed: int, dimension: int) -> tuple[np.ndarray, np.ndarray]:
@@ -17,8 +29,18 @@ def gaussian(seed: int, dimension: int) -> tuple[np.ndarray, np.ndarray]:
     return generator.normal(size=dimension), root @ root.T / dimension
 
 
-def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return features.mean(axis=0), np.cov(features, rowvar=False)
+def moments(features: np.ndarray, ddof: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    return features.mean(axis=0), np.cov(features, rowvar=False, ddof=ddof)
+
+
+def two_sets(n: int, m: int, dimension: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """With a spectrum that decays, and different everywhere."""
+    generator = np.random.default_rng(seed)
+    scales = np.linspace(3, 0.05, dimension)
+    return generator.normal(size=(n, dimension)) * scales, generator.normal(0.2, 1.3, size=(m, dimension)) * scales
+
+
+# Moments: closed forms
 
 
 def test_diagonal_gaussians_have_a_closed_form() -> None:
@@ -29,21 +51,90 @@ def test_diagonal_gaussians_have_a_closed_form() -> None:
     assert got == pytest.approx(expected, rel=1e-12)
 
 
+def test_equal_covariances_leave_the_means_alone() -> None:
+    mean, covariance = gaussian(1, 30)
+    assert frechet_distance(mean, covariance, mean + 0.25, covariance) == pytest.approx(30 * 0.25**2, rel=1e-10)
+    assert frechet_distance(mean, covariance, mean, covariance) == pytest.approx(0, abs=1e-12 * np.trace(covariance))
+
+
+def test_covariances_with_common_axes_have_a_closed_form() -> None:
+    axes = np.linalg.qr(np.random.default_rng(2).normal(size=(20, 20)))[0]
+    values = np.random.default_rng(3).uniform(0.01, 9, size=(2, 20))
+    a, b = (axes * v @ axes.T for v in values)
+    expected = np.sum((np.sqrt(values[0]) - np.sqrt(values[1])) ** 2)
+    assert frechet_distance(np.zeros(20), a, np.zeros(20), b) == pytest.approx(expected, rel=1e-10)
+
+
+def test_covariances_of_rank_one_have_a_closed_form() -> None:
+    u, v = np.random.default_rng(4).normal(size=(2, 50))
+    expected = u @ u + v @ v - 2 * abs(u @ v)
+    assert frechet_distance(u, np.outer(u, u), u, np.outer(v, v)) == pytest.approx(expected, rel=1e-9)
+    # One singular, one not: the root of v v^T M v v^T has the trace sqrt(v^T M v).
+    mean, full = gaussian(5, 50)
+    expected = np.trace(full) + v @ v - 2 * np.sqrt(v @ full @ v)
+    assert frechet_distance(mean, full, mean, np.outer(v, v)) == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(mean, np.outer(v, v), mean, full) == pytest.approx(expected, rel=1e-9)
+
+
+def test_no_variance_at_all_leaves_the_other_trace() -> None:
+    mean, covariance = gaussian(6, 12)
+    nothing = np.zeros((12, 12))
+    expected = np.trace(covariance) + 12 * 4
+    assert frechet_distance(mean, covariance, mean + 2, nothing) == pytest.approx(expected, rel=1e-12)
+    assert frechet_distance(mean, nothing, mean + 2, nothing) == pytest.approx(12 * 4, rel=1e-12)
+
+
+def test_it_is_the_least_distance_of_roots_under_rotation() -> None:
+    """Another definition: min over orthogonal U of |A^1/2 - B^1/2 U|_F^2 (Bures), solved as a Procrustes problem."""
+    (mean, a), (_, b) = gaussian(7, 25), gaussian(8, 25)
+    root_a, root_b = (np.real(scipy.linalg.sqrtm(c)) for c in (a, b))
+    rotation, _ = scipy.linalg.orthogonal_procrustes(root_b, root_a)
+    expected = np.linalg.norm(root_a - root_b @ rotation) ** 2
+    assert frechet_distance(mean, a, mean, b) == pytest.approx(expected, rel=1e-8)
+
+
 @pytest.mark.parametrize("dimension", [1, 5, 64])
-def test_full_covariances_agree_with_scipy_and_torchmetrics(dimension: int) -> None:
+def test_full_covariances_agree_with_scipy_torchmetrics_and_torch_fidelity(dimension: int) -> None:
     a, b = gaussian(1, dimension), gaussian(2, dimension)
     root = np.atleast_2d(scipy.linalg.sqrtm(a[1] @ b[1])).real
     expected = np.sum((a[0] - b[0]) ** 2) + np.trace(a[1] + b[1] - 2 * root)
     assert frechet_distance(*a, *b) == pytest.approx(expected, rel=1e-9)
     tensors = [torch.from_numpy(array) for array in (*a, *b)]
     assert frechet_distance(*a, *b) == pytest.approx(float(_compute_fid(*tensors)), rel=1e-9)
+    statistics = [{"mu": mean, "sigma": covariance} for mean, covariance in (a, b)]
+    (fidelity,) = fid_statistics_to_metric(*statistics, False).values()
+    assert frechet_distance(*a, *b) == pytest.approx(fidelity, rel=1e-9)
 
 
-@pytest.mark.parametrize(("n", "m"), [(300, 200), (30, 300), (300, 30), (64, 65)])
-def test_features_agree_with_their_moments(n: int, m: int) -> None:
-    generator = np.random.default_rng(n + m)
-    a, b = generator.normal(size=(n, 64)), generator.normal(0.2, 1.3, size=(m, 64))
-    assert frechet_distance_of_features(a, b) == pytest.approx(frechet_distance(*moments(a), *moments(b)), rel=1e-6)
+def test_a_covariance_close_to_singular_keeps_its_digits() -> None:
+    axes = np.linalg.qr(np.random.default_rng(9).normal(size=(40, 40)))[0]
+    values = np.geomspace(1e-12, 1e3, 40)  # fifteen orders of magnitude
+    a, b = axes * values @ axes.T, axes * values[::-1] @ axes.T
+    expected = np.sum((np.sqrt(values) - np.sqrt(values[::-1])) ** 2)
+    assert frechet_distance(np.zeros(40), a, np.zeros(40), b) == pytest.approx(expected, rel=1e-6)
+
+
+def test_single_precision_covariances_are_good_enough() -> None:
+    """Their rounding makes them a little asymmetric, and a little indefinite where they are singular."""
+    a, b = two_sets(60, 400, 100)
+    rounded = [part.astype(np.float32) for part in (*moments(a), *moments(b))]
+    assert np.linalg.eigvalsh(rounded[1].astype(np.float64))[0] < 0
+    assert frechet_distance(*rounded) == pytest.approx(frechet_distance_of_features(a, b), rel=1e-4)
+
+
+# Features: the same along other roads
+
+
+@pytest.mark.parametrize(("n", "m"), [(300, 200), (30, 300), (300, 30), (64, 65), (65, 66), (5, 7)])
+def test_features_agree_with_their_moments_and_with_libraries(n: int, m: int) -> None:
+    a, b = two_sets(n, m, 64)
+    got = frechet_distance_of_features(a, b)
+    assert got == pytest.approx(frechet_distance(*moments(a), *moments(b)), rel=1e-7)
+    statistics = [fid_features_to_statistics(torch.from_numpy(x)) for x in (a, b)]
+    (fidelity,) = fid_statistics_to_metric(*statistics, False).values()
+    assert got == pytest.approx(fidelity, rel=1e-6)
+    tensors = [torch.from_numpy(part) for part in (*moments(a), *moments(b))]
+    assert got == pytest.approx(float(_compute_fid(*tensors)), rel=1e-6)
 
 
 def test_fewer_samples_than_dimensions_stays_finite_and_exact() -> None:
@@ -54,59 +145,258 @@ def test_fewer_samples_than_dimensions_stays_finite_and_exact() -> None:
     assert frechet_distance_of_features(a, b) == pytest.approx(
         frechet_distance_of_features(a @ basis, b @ basis), rel=1e-10
     )
-    assert frechet_distance_of_features(a, b) == pytest.approx(frechet_distance(*moments(a), *moments(b)), rel=1e-5)
+    assert frechet_distance_of_features(a, b) == pytest.approx(frechet_distance(*moments(a), *moments(b)), rel=1e-7)
+
+
+def test_dead_features_cost_nothing_but_time() -> None:
+    """Constant and doubled columns make every covariance singular, however many samples there are."""
+    a, b = two_sets(500, 400, 20)
+    dead = [np.hstack([x, np.full((len(x), 3), 7.0), x[:, :5]]) for x in (a, b)]
+    living = [np.hstack([x[:, :5] * np.sqrt(2), x[:, 5:]]) for x in (a, b)]  # a doubled column is one that is longer
+    assert frechet_distance_of_features(*dead) == pytest.approx(frechet_distance_of_features(*living), rel=1e-9)
+    assert frechet_distance_of_features(dead[0], dead[0]) == pytest.approx(0, abs=1e-10)
+    constant = np.full((30, 4), 2.0)
+    assert frechet_distance_of_features(constant, constant + 3) == pytest.approx(36, rel=1e-12)
+
+
+def test_large_means_cost_no_digits() -> None:
+    for n in (20, 300):
+        a, b = two_sets(n, n, 30)
+        near = frechet_distance_of_features(a, b)
+        far = frechet_distance_of_features(a + 1e6, b + 1e6)
+        assert far == pytest.approx(near, rel=1e-8)
+
+
+def test_sums_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = two_sets(100, 90, 7)
+    whole = frechet_distance_of_features(a, b)
+    monkeypatch.setattr(frechet, "_BLOCK", 13)
+    assert frechet_distance_of_features(a, b) == pytest.approx(whole, rel=1e-12)
 
 
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 40), scale=st.floats(0.1, 10))
-def test_identity_symmetry_scaling_and_order(seed: int, n: int, scale: float) -> None:
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 40), scale=st.floats(1e-3, 1e3), move=st.floats(-100, 100))
+def test_identity_symmetry_scaling_order_and_rotation(seed: int, n: int, scale: float, move: float) -> None:
     generator = np.random.default_rng(seed)
     a, b = generator.normal(size=(n, 12)), generator.normal(0.5, 2, size=(n + 5, 12))
     distance = frechet_distance_of_features(a, b)
+    assert distance > 0
     assert frechet_distance_of_features(a, a) == pytest.approx(0, abs=1e-9)
     assert frechet_distance_of_features(b, a) == pytest.approx(distance, rel=1e-9)
     assert frechet_distance_of_features(a * scale, b * scale) == pytest.approx(distance * scale**2, rel=1e-9)
     assert frechet_distance_of_features(generator.permutation(a), b) == pytest.approx(distance, rel=1e-9)
+    rotation = np.linalg.qr(generator.normal(size=(12, 12)))[0]
+    assert frechet_distance_of_features(a @ rotation + move, b @ rotation + move) == pytest.approx(distance, rel=1e-8)
     shifted = frechet_distance_of_features(a, a + 0.25)
     assert shifted == pytest.approx(12 * 0.25**2, rel=1e-6)  # a shift by c on all D axes adds D c^2
 
 
-def test_counts_equal_repetition_and_ddof_is_the_divisor() -> None:
+# Conventions
+
+
+def torch_tfgan(a: torch.Tensor, b: torch.Tensor) -> float:
+    """The definition in TF-GAN, in torch, as ports have it."""
+
+    def root(matrix: torch.Tensor) -> torch.Tensor:
+        u, s, vh = torch.linalg.svd(matrix)
+        root: torch.Tensor = u @ torch.diag(torch.where(s < 1e-10, s, s.sqrt())) @ vh
+        return root
+
+    cov_a, cov_b = a.T.cov(), b.T.cov()
+    root_a = root(cov_a)
+    trace = (cov_a + cov_b).trace() - 2 * root(root_a @ cov_b @ root_a).trace()
+    return float(trace + (a.mean(0) - b.mean(0)).square().sum())
+
+
+def test_every_convention_says_who_uses_it() -> None:
+    assert set(CONVENTIONS) == set(get_args(FrechetConvention))
+    assert all(convention.used_by for convention in CONVENTIONS.values())
+
+
+def test_ddof_is_the_divisor() -> None:
+    a, b = two_sets(80, 50, 12)
+    by_moments = frechet_distance(*moments(a, 0), *moments(b, 0))
+    assert frechet_distance_of_features(a, b, convention="ddof-0") == pytest.approx(by_moments, rel=1e-9)
+    # With equal N, ddof 0 shrinks both covariances, and so all but the means' part, by (N - 1) / N.
+    b = b[:40]
+    a = a[:40]
+    means = np.sum((a.mean(0) - b.mean(0)) ** 2)
+    expected = means + 39 / 40 * (frechet_distance_of_features(a, b) - means)
+    assert frechet_distance_of_features(a, b, convention="ddof-0") == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("n", [20, 200])
+def test_the_ridge_is_on_both_diagonals(n: int) -> None:
+    a, b = (x * 1e-2 for x in two_sets(n, n, 40))
+    ridge = 1e-6 * np.eye(40)
+    (mean_a, cov_a), (mean_b, cov_b) = moments(a), moments(b)
+    expected = frechet_distance(mean_a, cov_a + ridge, mean_b, cov_b + ridge)
+    assert frechet_distance_of_features(a, b, convention="ridge-1e-6") == pytest.approx(expected, rel=1e-9)
+    root = scipy.linalg.sqrtm((cov_a + ridge) @ (cov_b + ridge)).real
+    by_scipy = np.sum((mean_a - mean_b) ** 2) + np.trace(cov_a + cov_b + 2 * ridge - 2 * root)
+    assert frechet_distance_of_features(a, b, convention="ridge-1e-6") == pytest.approx(by_scipy, rel=1e-6)
+    assert expected != pytest.approx(frechet_distance_of_features(a, b), rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [300, 20])
+def test_tfgan_agrees_with_its_definition_in_torch(n: int) -> None:
+    tensors = [torch.from_numpy(x) for x in two_sets(n, n, 60)]
+    double = frechet_distance_of_features(*tensors, convention="tfgan")
+    assert double == pytest.approx(torch_tfgan(*tensors), rel=1e-10)
+    assert double == pytest.approx(frechet_distance_of_features(*tensors), rel=1e-7)
+    # In float32 small directions are rounding: torch's and NumPy's own differ in the fourth digit.
+    single = frechet_distance_of_features(*tensors, convention="tfgan-float32")
+    assert single == pytest.approx(torch_tfgan(*(tensor.float() for tensor in tensors)), rel=5e-4)
+    assert single == pytest.approx(double, rel=1e-3)
+    assert single != double
+
+
+def test_tfgan_in_single_precision_agrees_where_no_direction_is_small() -> None:
+    generator = np.random.default_rng(12)
+    tensors = [torch.from_numpy(generator.normal(m, s, size=(500, 40)).astype("f4")) for m, s in ((0, 1), (0.5, 1.5))]
+    assert frechet_distance_of_features(*tensors, convention="tfgan-float32") == pytest.approx(
+        torch_tfgan(*tensors), rel=1e-5
+    )
+
+
+def test_tfgan_is_not_indifferent_to_scale() -> None:
+    """Singular values below 1e-10 are not rooted, whatever the others are: small features come out far apart."""
+    a, b = two_sets(300, 300, 10)
+    exact, tfgan = (frechet_distance_of_features(a * 1e-4, b * 1e-4, convention=name) for name in ("ddof-1", "tfgan"))
+    assert exact == pytest.approx(frechet_distance_of_features(a, b) * 1e-8, rel=1e-9)
+    assert tfgan > 1.5 * exact
+
+
+def test_conventions_differ_as_they_do_in_the_wild() -> None:
+    """The pattern of real implementations on Gaussians: ddof 0 is lower the fewer samples, float32 off in the fifth
+    digit, and the same distance of populations looks larger the fewer samples there are."""
+    generator = np.random.default_rng(10)
+    a, b = generator.normal(size=(400, 100)), generator.normal(0.05, 1.1, size=(400, 100))
+    population = 100 * (0.05**2 + 0.1**2)
+    rows = {
+        n: {name: frechet_distance_of_features(a[:n], b[:n], convention=name) for name in CONVENTIONS}
+        for n in (400, 64, 16)
+    }
+    assert population < rows[400]["ddof-1"] < rows[64]["ddof-1"] < rows[16]["ddof-1"]
+    for n, row in rows.items():
+        assert row["ddof-0"] / row["ddof-1"] == pytest.approx(1 - 1 / n, abs=0.5 / n)
+        assert row["tfgan"] == pytest.approx(row["ddof-1"], rel=1e-8)
+        assert row["tfgan-float32"] == pytest.approx(row["ddof-1"], rel=1e-3)
+        assert row["ridge-1e-6"] == pytest.approx(row["ddof-1"], rel=1e-4)
+
+
+def test_unknown_conventions_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"no convention 'ddof1'; did you mean 'ddof-1'"):
+        frechet_distance_of_features(np.eye(3), np.eye(3), convention="ddof1")  # type: ignore[arg-type]
+
+
+# Counts
+
+
+@pytest.mark.parametrize("convention", ["ddof-1", "ddof-0", "ridge-1e-6"])
+@pytest.mark.parametrize("dimension", [6, 60])
+def test_counts_equal_repetition(convention: FrechetConvention, dimension: int) -> None:
     generator = np.random.default_rng(4)
-    a, b = generator.normal(size=(20, 6)), generator.normal(size=(25, 6))
+    a, b = two_sets(20, 25, dimension)
     counts_a, counts_b = generator.integers(0, 4, 20), generator.integers(0, 4, 25)
-    repeated = frechet_distance_of_features(np.repeat(a, counts_a, axis=0), np.repeat(b, counts_b, axis=0), ddof=0)
-    assert frechet_distance_of_features(a, b, counts_a, counts_b, ddof=0) == pytest.approx(repeated, rel=1e-10)
-    biased = [np.cov(x, rowvar=False, bias=True) for x in (a, b)]
-    by_moments = frechet_distance(a.mean(0), biased[0], b.mean(0), biased[1])
-    assert frechet_distance_of_features(a, b, ddof=0) == pytest.approx(by_moments, rel=1e-9)
+    repeated = frechet_distance_of_features(
+        np.repeat(a, counts_a, axis=0), np.repeat(b, counts_b, axis=0), convention=convention
+    )
+    distance = FrechetDistance(a, b, convention=convention)
+    assert distance(counts_a, counts_b) == pytest.approx(repeated, rel=1e-7)
+    assert distance(np.ones(20), np.ones(25)) == distance()
+
+
+def test_what_is_counted_is_exact_under_tfgan_too() -> None:
+    a, b = two_sets(20, 25, 60)
+    counted = FrechetDistance(a, b, convention="tfgan-float32")(np.ones(20), np.ones(25))
+    assert counted == FrechetDistance(a, b, convention="ddof-1")()
+
+
+@pytest.mark.parametrize("counts", [np.ones(4), -np.ones(5), np.zeros(5), np.full(5, np.nan)])
+def test_bad_counts_are_refused(counts: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="counts"):
+        FrechetDistance(np.eye(5), np.eye(5))(counts, None)
+
+
+# What is given
 
 
 def test_inputs_are_not_changed() -> None:
     """The covariance in several ports subtracts the mean in place, so that a second call gives another number."""
     a, b = (np.random.default_rng(seed).normal(size=(30, 5)) for seed in (5, 6))
     before = a.copy(), b.copy()
-    assert frechet_distance_of_features(a, b) == frechet_distance_of_features(a, b)
+    for convention in CONVENTIONS:
+        assert frechet_distance_of_features(a, b, convention=convention) == frechet_distance_of_features(
+            a, b, convention=convention
+        )
+    given_moments = (*moments(a), *moments(b))
+    copies = [part.copy() for part in given_moments]
+    assert frechet_distance(*given_moments) == frechet_distance(*given_moments)
     assert (a == before[0]).all()
     assert (b == before[1]).all()
+    assert all((part == copy).all() for part, copy in zip(given_moments, copies, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.int64])
+def test_tensors_of_any_dtype_and_with_gradients(dtype: torch.dtype) -> None:
+    a, b = (torch.from_numpy(x * 10).to(dtype) for x in two_sets(30, 20, 4))
+    expected = frechet_distance_of_features(a.double().numpy(), b.double().numpy())
+    assert frechet_distance_of_features(a, b) == expected
+    if dtype.is_floating_point:
+        assert frechet_distance_of_features(a.clone().requires_grad_(), b) == expected
+    assert frechet_distance_of_features(a.tolist(), b.tolist()) == expected
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((np.zeros(3), np.eye(3), np.zeros(2), np.eye(2)), "of one D"),
+        ((np.zeros(0), np.eye(0), np.zeros(0), np.eye(0)), "of one D"),
         ((np.zeros(3), np.eye(3), np.full(3, np.nan), np.eye(3)), "NaN"),
+        ((np.zeros(3), np.eye(3), np.zeros(3), np.full((3, 3), np.inf)), "NaN or infinity"),
         ((np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), np.zeros(2), np.eye(2)), "symmetric"),
+        ((np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]) * 1e-12, np.zeros(2), np.eye(2)), "symmetric"),
+        ((np.zeros(2), np.diag([1.0, -0.1]), np.zeros(2), np.eye(2)), "eigenvalue -0.1"),
         ((np.zeros((2, 2)), np.eye(2), np.zeros(2), np.eye(2)), "axes"),
+        ((np.zeros(2), np.eye(2), np.zeros(2), np.eye(2) * 1j), "real numbers"),
     ],
 )
 def test_bad_moments_are_refused(arguments: tuple[np.ndarray, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UsageError, match=message):
         frechet_distance(*arguments)
 
 
-def test_bad_features_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 2 samples"):
-        frechet_distance_of_features(np.zeros((1, 3)), np.zeros((5, 3)))
-    with pytest.raises(ValueError, match="3 and 4 dimensions"):
-        frechet_distance_of_features(np.zeros((5, 3)), np.zeros((5, 4)))
+@pytest.mark.parametrize(
+    ("a", "message"),
+    [
+        (np.zeros((1, 3)), "at least 2 samples"),
+        (np.zeros((0, 3)), "at least 2 samples"),
+        (np.zeros((5, 4)), "4 and 3 dimensions"),
+        (np.zeros(3), "2 axes"),
+        (np.full((5, 3), 1e60), "hold 1e\\+60"),
+        ([["a", "b", "c"]] * 5, "real numbers"),
+        ([[1.0], [1.0, 2.0]], "array of numbers"),
+    ],
+)
+def test_bad_features_are_refused(a: ArrayLike, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        frechet_distance_of_features(a, np.zeros((5, 3)))
+
+
+def test_no_dimensions_are_refused() -> None:
+    with pytest.raises(UsageError, match="no dimensions"):
+        frechet_distance_of_features(np.zeros((5, 0)), np.zeros((5, 0)))
+
+
+def test_one_sample_has_no_unbiased_covariance_but_one_of_maximum_likelihood() -> None:
+    one, many = np.ones((1, 3)), np.random.default_rng(0).normal(size=(50, 3))
+    expected = np.sum((1 - many.mean(0)) ** 2) + many.var(axis=0).sum()
+    assert frechet_distance_of_features(one, many, convention="ddof-0") == pytest.approx(expected, rel=1e-12)
+
+
+def test_overflow_in_single_precision_is_refused() -> None:
+    a, b = (x * 1e25 for x in two_sets(30, 20, 4))
+    assert frechet_distance_of_features(a, b) > 0
+    with pytest.raises(UsageError, match="overflow float32"):
+        frechet_distance_of_features(a, b, convention="tfgan-float32")

@@ -22,7 +22,7 @@ def test_what_changes_a_number_changes_the_fingerprint_and_words_do_not() -> Non
     others = [
         protocol.with_clips(offset="centre"),
         protocol.with_clips(frames=20),
-        protocol.model_copy(update={"parameters": {"ddof": 0}}),
+        protocol.model_copy(update={"parameters": {"convention": "ddof-0"}}),
         protocol.model_copy(update={"dtype": "float32"}),
         protocol.model_copy(update={"weights": "clip-vit-b-32"}),
         PROTOCOLS["kvd.shapes"],
@@ -32,7 +32,7 @@ def test_what_changes_a_number_changes_the_fingerprint_and_words_do_not() -> Non
 
 def test_a_default_that_is_spelt_out_is_the_same_protocol() -> None:
     protocol = PROTOCOLS["fvd.shapes"]
-    assert protocol.model_copy(update={"parameters": {"ddof": 1}}).ref == protocol.ref
+    assert protocol.model_copy(update={"parameters": {"convention": "ddof-1"}}).ref == protocol.ref
     assert protocol.with_clips(offset="first", seed=None) is protocol
 
 

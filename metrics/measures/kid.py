@@ -1,0 +1,64 @@
+"""Kernel inception distance over the frames of videos."""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import numpy as np
+from pydantic import Field
+
+from vidgauge.metrics.arrays import Array
+from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.kernel import kernel_distances_of_subsets
+from vidgauge.metrics.measures import MEASURES
+from vidgauge.metrics.measures.kvd import KVD
+from vidgauge.metrics.trials import Samples
+from vidgauge.record import Measure
+
+
+@MEASURES.register("kid")
+class KID(KVD):
+    """Mean unbiased MMD^2 between random subsets of the frames of real and of generated clips (arXiv 1801.01401).
+
+    Its interval comes from all pairs of the resampled frames, which estimate the same; it leaves out the noise that the
+    choice of subsets adds.
+    """
+
+    measure = Measure(name="kid", unit="1", better="lower")
+    summary = "Mean polynomial MMD^2 between subsets of real and generated frames in an image network's features"
+    output = "frames_ntd"
+
+    subsets: int = Field(default=100, ge=1)
+    """Random subsets of the frames of each set, over which the score is the mean."""
+    size: int = Field(default=1000, ge=2)
+    """Frames in a subset; all frames of the smaller set, if they are fewer (as in clean-fid)."""
+    seed: int = 2020
+    """Of the subsets (2020: torch-fidelity's)."""
+
+    def distance(self, real: Samples, generated: Samples) -> Callable[..., float]:
+        """Of one trial, as a function of the frames' counts."""
+        a, b = real.features_nd, generated.features_nd
+        of_all_pairs = cache(partial(super().distance, real, generated))  # made when first resampled
+
+        def mean(*counts: Array) -> float:
+            if counts:
+                return of_all_pairs()(*counts)
+            return float(
+                kernel_distances_of_subsets(
+                    a,
+                    b,
+                    subsets=self.subsets,
+                    size=min(self.size, len(a), len(b)),
+                    seed=self.seed,
+                    degree=self.degree,
+                    coef0=self.coef0,
+                ).mean()
+            )
+
+        return mean
+
+    def notes(self, *sets: Evidence) -> list[str]:
+        """A remark where subsets are smaller than asked for."""
+        shapes = [evidence.outputs[self.output].shape for evidence in sets]
+        n = min(int(np.prod(shape[:-1])) // self.trials for shape in shapes)
+        smaller = [f"subsets of {n} frames, for want of {self.size}"] if n < self.size else []
+        return [*super().notes(*sets), *smaller]

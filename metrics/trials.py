@@ -1,0 +1,60 @@
+"""Statistics of two sets, averaged over trials: some published numbers are means over several samplings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgauge.metrics.arrays import Array, equal_parts
+from vidgauge.metrics.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a statistic takes of some clips: one row a clip, or one a frame where a network looks at frames."""
+
+    features_nd: NDArray[np.float32]
+    sources: list[str]
+    """Of each row, the file it comes from."""
+    rows: int
+    """Of each clip."""
+
+    @classmethod
+    def of(cls, evidence: Evidence, output: str, clips: slice) -> "Samples":
+        """Those clips' rows of an output, (N, D) or (N, T, D)."""
+        array = evidence.outputs[output][clips]
+        rows = 1 if array.ndim == 2 else array.shape[1]
+        sources = [source for source in evidence.sources[clips] for _ in range(rows)]
+        return cls(array.reshape(-1, array.shape[-1]), sources, rows)
+
+
+class Trials:
+    """A statistic over equal, contiguous parts of the clips of both sets, as a function of the clips' counts."""
+
+    def __init__(
+        self,
+        real: Evidence,
+        generated: Evidence,
+        output: str,
+        trials: int,
+        statistic: Callable[[Samples, Samples], Callable[..., float]],
+    ) -> None:
+        self._parts = list(zip(equal_parts(len(real), trials), equal_parts(len(generated), trials), strict=True))
+        self._samples = [(Samples.of(real, output, a), Samples.of(generated, output, b)) for a, b in self._parts]
+        self._statistics = [statistic(a, b) for a, b in self._samples]
+
+    def __call__(self, *counts: Array) -> float:
+        """The mean over trials: of the clips as they are, or of as many of each as the two arrays say."""
+        return float(np.mean(self.each(*counts)))
+
+    def each(self, *counts: Array) -> list[float]:
+        """The statistic of each trial; one in which fewer than two clips of a set count has none."""
+        if not counts:
+            return [statistic() for statistic in self._statistics]
+        in_trials = [[c[part] for c, part in zip(counts, parts, strict=True)] for parts in self._parts]
+        return [
+            statistic(*(np.repeat(c, s.rows) for c, s in zip(counted, samples, strict=True)))
+            for statistic, samples, counted in zip(self._statistics, self._samples, in_trials, strict=True)
+            if min(c.sum() for c in counted) >= 2
+        ]
