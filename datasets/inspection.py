@@ -1,13 +1,22 @@
-"""What a video is, and what is wrong with it: found out by decoding all of it."""
+"""What a video is, and what is wrong with it: found out by decoding all of it, or at a glance from its packets."""
 
+import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
+from typing import Any
 
+from vidgauge.datasets.decoding_jobs import Job, look
+from vidgauge.datasets.description import Description
 from vidgauge.datasets.errors import VideoError
-from vidgauge.datasets.folder import Entry
+from vidgauge.datasets.folder import Entry, printable
+from vidgauge.datasets.isolation import examine
 from vidgauge.datasets.reading import decode_frames, describe_video
+
+_PIECE = 2**20
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,8 @@ class Inspection:
     """Path relative to the folder that is inspected."""
     label: str | None = None
     """Name of the class folder."""
+    bytes: int | None = None
+    """Size on disk, of a folder that of its files; empty where it cannot be known."""
     frames: int | None = None
     """How many frames decode; empty, as everything below, where the video is broken."""
     width: int | None = None
@@ -34,35 +45,98 @@ class Inspection:
     """How libav calls the pixel layout."""
     uneven: bool = False
     """Whether some frame is shown more than half as long again as most: a variable rate, or frames that are missing."""
+    digest: str | None = None
+    """SHA-256 of the file's bytes: files of one digest are copies. Empty after a glance."""
     wrong: str | None = None
     """Why the video cannot be read; empty where it can."""
 
 
-def inspect_video(entry: Entry) -> Inspection:
-    """Decode one video from its first frame to its last, holding one at a time."""
-    try:
-        described = describe_video(entry.path)
-        times, height, width = [], 0, 0
-        for frame_hwc, time in decode_frames(entry.path):
-            height, width = frame_hwc.shape[:2]
-            times.append(time)
-    except VideoError as error:
-        return Inspection(entry.id, entry.label, wrong=error.reason)
+def inspect_videos(entries: Sequence[Entry], workers: int) -> Iterator[Inspection]:
+    """Decode each video from its first frame to its last, holding one frame at a time.
+
+    Args:
+        entries: the videos.
+        workers: decoder processes, so that a file that crashes its decoder is broken and nothing else; 0 decodes here.
+
+    Returns:
+        One inspection for each entry, in their order.
+    """
+    return _examined(entries, decode_all, workers)
+
+
+def glance_at_videos(entries: Sequence[Entry], workers: int) -> Iterator[Inspection]:
+    """The same from headers and packets, decoding nothing: damage within frames is not seen."""
+    return _examined(entries, look, workers)
+
+
+def decode_all(path: Path) -> Iterator[Any]:
+    """The job of a decoder process: the fields of the description, each frame's size and time, and the digest."""
+    yield asdict(describe_video(path))
+    for frame_hwc, seconds in decode_frames(path):
+        yield [*frame_hwc.shape[:2], seconds]
+    yield _digest(path)
+
+
+def _examined(entries: Sequence[Entry], job: Job, workers: int) -> Iterator[Inspection]:
+    answers = examine([entry.path for entry in entries], job, workers)
+    for entry, (items, error) in zip(entries, answers, strict=True):
+        if error is not None:
+            yield Inspection(entry.id, entry.label, _bytes(entry.path), wrong=_reason(error, entry))
+        elif job is look:
+            description, times = Description(**items[0]), items[1].tolist()
+            yield _inspection(entry, description, times, (description.height, description.width), None)
+        else:
+            description, *frames, digest = items
+            *size, _ = frames[-1]
+            yield _inspection(entry, Description(**description), [time for *_, time in frames], size, digest)
+
+
+def _inspection(
+    entry: Entry, described: Description, times: Sequence[float], size: Sequence[int], digest: str | None
+) -> Inspection:
     fps = None if math.isnan(described.fps) else described.fps
     return Inspection(
         id=entry.id,
         label=entry.label,
+        bytes=_bytes(entry.path),
         frames=len(times),
-        width=width,
-        height=height,
+        width=size[1],
+        height=size[0],
         fps=fps,
         seconds=len(times) / fps if fps else None,
         codec=described.codec,
         pixel_format=described.pixel_format,
         uneven=_uneven(times),
+        digest=digest,
     )
 
 
-def _uneven(times: list[float]) -> bool:
+def _uneven(times: Sequence[float]) -> bool:
     gaps = [later - earlier for earlier, later in pairwise(times)]
     return bool(gaps) and max(gaps) > 1.5 * median(gaps)  # never where the times are unknown: nan compares false
+
+
+def _reason(error: VideoError, entry: Entry) -> str:
+    within = "" if error.path == entry.path else f"{printable(error.path.name)}: "  # one of a folder of frames
+    return within + error.reason.encode("utf-8", "backslashreplace").decode()
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for file in _files(path):
+        with file.open("rb") as opened:
+            while piece := opened.read(_PIECE):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def _bytes(path: Path) -> int | None:
+    try:
+        return sum(file.stat().st_size for file in _files(path))
+    except OSError:
+        return None
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself, or those in a folder of frames."""
+    return sorted(child for child in path.iterdir() if child.is_file()) if path.is_dir() else [path]
