@@ -21,3 +21,5 @@ class Sample:
     """Index of the class, where there are classes."""
     caption: str | None = None
     """What the video shows, where someone wrote it down."""
+    captions: tuple[str, ...] = ()
+    """All captions where there are several, in the order of the data set; ``caption`` is the first."""

@@ -1,7 +1,8 @@
 """The data sets that ``vidgauge.datasets.open`` knows: one file each.
 
-An entry is called with ``root``, ``split`` and ``clip`` and answers with an iterable of samples. Modules here import
-torch when they are called, not before: the command line lists data sets without it.
+A TOML file describes one whose files lie in a known way (``vidgauge.datasets.layouts.Layout`` has the fields), and a
+module registers any other. An entry is called with ``root``, ``split`` and ``clip`` and answers with an iterable of
+samples. Modules here import torch when they are called, not before: the command line lists data sets without it.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vidgauge.datasets.clips import ClipRule
+from vidgauge.datasets.layouts import Layout
 from vidgauge.datasets.sample import Sample
 from vidgauge.registry import Registry
 
@@ -20,4 +22,4 @@ class Source(Protocol):
         """The samples of one split; whole videos where there is no clip rule."""
 
 
-SOURCES: Registry[Source] = Registry("dataset", "vidgauge.datasets.sources")
+SOURCES: Registry[Source] = Registry("dataset", "vidgauge.datasets.sources", parse=Layout.model_validate)

@@ -1,22 +1,17 @@
 """Any folder of videos as a data set."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vidgauge.datasets.clips import ClipRule
-from vidgauge.datasets.sample import Sample
+from vidgauge.datasets.data_set import DataSet, Item
 from vidgauge.datasets.sources import SOURCES
 from vidgauge.errors import UsageError
-
-if TYPE_CHECKING:
-    from vidgauge.datasets.loading import Failure
 
 _CAPTION_FILES = ("captions.csv", "captions.json", "captions.jsonl", "prompts.csv")
 
 
 @SOURCES.register("folder")
-class Folder:
+def folder(root: Path | None, split: str | None, clip: ClipRule | None) -> DataSet:
     """Any folder of videos: flat, with class sub-folders, or with folders of frames.
 
     Sub-folders become labels, counted in alphabetical order. Captions come from ``captions.csv``, ``captions.json``,
@@ -29,52 +24,22 @@ class Folder:
 
     Raises:
         UsageError: no root, no such split, nothing in it, or captions that do not fit.
-        VideoError: while iterating, at a video that cannot be read. A video that is merely too short for a rule with
-            ``short="skip"`` is left out and listed in ``failures``.
     """
+    from vidgauge.datasets.captions import caption_videos, read_captions
+    from vidgauge.datasets.folder import list_videos
 
-    def __init__(self, root: Path | None, split: str | None, clip: ClipRule | None) -> None:
-        from vidgauge.datasets.captions import caption_videos, read_captions
-        from vidgauge.datasets.folder import list_videos
-
-        if root is None:
-            raise UsageError("the data set 'folder' needs root=, the folder with the videos")
-        folder = root / split if split else root
-        if split and not folder.is_dir():
-            raise UsageError(f"{root}: has no split {split!r}, which would be a sub-folder of that name")
-        self.entries = list_videos(folder)
-        self.classes = sorted({entry.label for entry in self.entries if entry.label is not None})
-        found = [folder / name for name in _CAPTION_FILES if (folder / name).is_file()]
-        if len(found) > 1:
-            raise UsageError(f"{folder}: holds {' and '.join(path.name for path in found)}; leave one")
-        self.captions = caption_videos(self.entries, read_captions(found[0])) if found else {}
-        self.clip = clip
-        self.failures: list[Failure] = []
-        """The videos that the last iteration left out."""
-
-    def __iter__(self) -> Iterator[Sample]:
-        return self._whole() if self.clip is None else self._clips(self.clip)
-
-    def _whole(self) -> Iterator[Sample]:
-        from vidgauge.datasets.video import read_video
-
-        for entry in self.entries:
-            video = read_video(entry.path)
-            yield Sample(entry.id, video.frames_thwc, video.fps, self._label(entry.label), self.captions.get(entry.id))
-
-    def _clips(self, rule: ClipRule) -> Iterator[Sample]:
-        from vidgauge.datasets.loading import Failure, TooShortError, clips_of
-
-        self.failures = []
-        for entry in self.entries:
-            try:
-                for clip in clips_of(entry, rule):
-                    label, caption = self._label(entry.label), self.captions.get(entry.id)
-                    yield Sample(clip.id, clip.frames_thwc, clip.fps, label, caption)
-            except TooShortError as error:
-                if rule.short == "fail":
-                    raise
-                self.failures.append(Failure(entry.id, error.reason, too_short=True))
-
-    def _label(self, name: str | None) -> int | None:
-        return None if name is None else self.classes.index(name)
+    if root is None:
+        raise UsageError("the data set 'folder' needs root=, the folder with the videos")
+    chosen = root / split if split else root
+    if split and not chosen.is_dir():
+        raise UsageError(f"{root}: has no split {split!r}, which would be a sub-folder of that name")
+    entries = list_videos(chosen)
+    found = [chosen / name for name in _CAPTION_FILES if (chosen / name).is_file()]
+    if len(found) > 1:
+        raise UsageError(f"{chosen}: holds {' and '.join(path.name for path in found)}; leave one")
+    captions = caption_videos(entries, read_captions(found[0])) if found else {}
+    items = [
+        Item(entry.id, entry.path, entry.label, (captions[entry.id],) if entry.id in captions else ())
+        for entry in entries
+    ]
+    return DataSet(chosen.name, items, sorted({item.label for item in items if item.label is not None}), clip)

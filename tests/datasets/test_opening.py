@@ -10,7 +10,8 @@ import torch
 
 import vidgauge.datasets
 from vidgauge.datasets import SOURCES, ClipRule, VideoError, read_video, write_video
-from vidgauge.datasets.sources.folder import Folder
+from vidgauge.datasets.data_set import DataSet
+from vidgauge.datasets.opening import find_data_set
 from vidgauge.errors import UsageError
 
 Pattern = Callable[..., torch.Tensor]
@@ -48,19 +49,26 @@ def test_two_caption_files_are_one_too_many(root: Path) -> None:
 
 def test_clips_are_cut_and_short_videos_listed(root: Path) -> None:
     folder = vidgauge.datasets.open("folder", root=root, split="train", clip=ClipRule(frames=7, offset="all"))
-    assert isinstance(folder, Folder)
+    assert isinstance(folder, DataSet)
+    assert len(folder) == 3
     for _ in range(2):  # it can be iterated again
-        assert [sample.id for sample in folder] == ["Jump/b.mkv#0", "Run/c.npy#0"]
+        with pytest.warns(UserWarning, match=r"train: 1 of the videos \(Run/a.mkv \(has 6 frames.* failed"):
+            assert [sample.id for sample in folder] == ["Jump/b.mkv#0", "Run/c.npy#0"]
         assert [failure.id for failure in folder.failures] == ["Run/a.mkv"]
     with pytest.raises(VideoError, match="has 6 frames"):
         list(vidgauge.datasets.open("folder", root=root, split="train", clip=ClipRule(frames=7, short="fail")))
 
 
-def test_a_broken_video_is_never_left_out(root: Path) -> None:
+@pytest.mark.parametrize("clip", [None, ClipRule(frames=2)])
+def test_a_broken_video_is_never_left_out_in_silence(root: Path, clip: ClipRule | None) -> None:
     (root / "train" / "Run" / "broken.mp4").write_bytes(b"")
-    for clip in (None, ClipRule(frames=2)):
-        with pytest.raises(VideoError, match=r"broken\.mp4"):
-            list(vidgauge.datasets.open("folder", root=root, split="train", clip=clip))
+    folder = vidgauge.datasets.open("folder", root=root, split="train", clip=clip)
+    assert isinstance(folder, DataSet)
+    with pytest.warns(UserWarning, match=r"broken\.mp4 \(is empty.*\) failed; see failures"):
+        assert len(list(folder)) == 3
+    assert [failure.id for failure in folder.failures] == ["Run/broken.mp4"]
+    with pytest.raises(VideoError, match=r"broken\.mp4"):
+        list(folder.iterate(strict=True))
 
 
 def test_wrong_names_are_named(root: Path) -> None:
@@ -99,6 +107,41 @@ def test_listing_data_sets_does_not_import_torch() -> None:
 
 
 def test_public_names_are_there_and_no_others() -> None:
-    assert {"ClipRule", "Sample", "Video", "open", "read_video", "write_video"} <= set(dir(vidgauge.datasets))
+    assert {"ClipRule", "Prompt", "Sample", "Video", "open", "read_prompts", "read_video", "write_video"} <= set(
+        dir(vidgauge.datasets)
+    )
     with pytest.raises(AttributeError, match="no attribute 'close'"):
         _ = vidgauge.datasets.close
+
+
+def test_a_data_set_is_meant_by_its_name_and_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "train" / "manifest.csv").write_text("file,split\nRun/a.mkv,x\nJump/b.mkv,y\n")
+    for given, ids in [
+        (f"folder@{root}", ["test/d.mkv", "train/Jump/b.mkv", "train/Run/a.mkv", "train/Run/c.npy"]),
+        (f"folder@{root / 'train'}", ["Jump/b.mkv", "Run/a.mkv", "Run/c.npy"]),
+        (f"manifest@{root / 'train'}:y", ["Jump/b.mkv"]),
+        (Path(f"manifest@{root}/train/manifest.csv:x"), ["Run/a.mkv"]),
+    ]:
+        data = find_data_set(given)
+        assert data is not None
+        assert [entry.id for entry in data.entries] == ids
+    monkeypatch.chdir(root / "train")
+    data = find_data_set("manifest@.:x")
+    assert data is not None
+    assert len(data) == 1
+
+
+def test_what_is_no_data_set_is_a_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    (root / "folder@home").mkdir()
+    (root / "a:b").mkdir()
+    write_video(root / "a:b" / "e.mkv", torch.zeros(2, 8, 8, 3, dtype=torch.uint8), 5)
+    for path in ("folder", "train", str(root), "folder@home", "me@host", "unknown@train:test"):
+        assert find_data_set(path) is None
+    data = find_data_set("folder@a:b")
+    assert data is not None
+    assert [entry.id for entry in data.entries] == ["e.mkv"]
+    with pytest.raises(UsageError, match="leave out root="):
+        find_data_set("moving-shapes@train")
+    with pytest.raises(UsageError, match="nowhere: is no folder; ucf101 needs UCF-101/"):
+        find_data_set("ucf101@nowhere:test")

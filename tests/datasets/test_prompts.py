@@ -51,7 +51,8 @@ def test_vbench(tmp_path: Path) -> None:
 
 
 def test_objects_by_identifier_and_lists_of_texts(tmp_path: Path) -> None:
-    by_id: dict[str, dict[str, Any]] = {"0000": {"prompt": "goldfish in glass", "attributes": {}}, "0001": {"prompt": "two cats"}}
+    by_id: dict[str, dict[str, Any]] = {"0000": {"prompt": "goldfish in glass", "attributes": {}}}
+    by_id["0001"] = {"prompt": "two cats"}
     expected = [Prompt("0000", "goldfish in glass"), Prompt("0001", "two cats")]
     assert read_prompts(write(tmp_path, "a.json", json.dumps(by_id))) == expected
     plain = {id_: row["prompt"] for id_, row in by_id.items()}

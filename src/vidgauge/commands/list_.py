@@ -17,6 +17,7 @@ REGISTRIES = {
     "networks": ("vidgauge.metrics.networks", "NETWORKS"),
     "protocols": ("vidgauge.metrics.protocols", "PROTOCOLS"),
     "suites": ("vidgauge.bench.suites", "SUITES"),
+    "systems": ("vidgauge.reference_models.systems", "SYSTEMS"),
 }
 _COLUMNS = {  # fields of a cost, and how many of them make one of what is printed
     "parameters": ("parameters", 1, ",.0f"),
@@ -38,6 +39,7 @@ def list_(
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE, such as window=[2,8,8]: an argument of the layers; with --shape."),
     ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For datasets: print a Markdown table.")] = False,
 ) -> None:
     """List layers (with their costs), networks, protocols, data sets, suites or contests."""
     if what not in REGISTRIES:
@@ -45,15 +47,26 @@ def list_(
     if shape is not None or settings:
         _list_costs(what, shape, settings or [], as_json=json)
         return
+    if markdown:
+        _print_table(what)
+        return
     module, attribute = REGISTRIES[what]
     registry: Registry[Any] = getattr(import_module(module), attribute)
-    rows = [{"name": name, "summary": _summary(registry[name])} for name in registry]
+    rows = [{"name": name, "summary": _summary(registry[name])} | _card(registry[name]) for name in registry]
     if json:
         typer.echo(json_format.dumps(rows, indent=1, ensure_ascii=False))
     else:
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             typer.echo(f"{row['name']:<{width}}  {row['summary']}".rstrip())
+
+
+def _print_table(what: str) -> None:
+    if what != "datasets":
+        raise UsageError("--markdown is for datasets: vidgauge list datasets --markdown")
+    from vidgauge.datasets.catalogue import markdown_table
+
+    typer.echo(markdown_table(), nl=False)
 
 
 def _list_costs(what: str, shape: str | None, settings: list[str], *, as_json: bool) -> None:
@@ -104,6 +117,12 @@ def _setting(text: str) -> tuple[str, object]:
 
 def _plain(value: object) -> str:
     return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _card(entry: object) -> dict[str, Any]:
+    """What the entry itself wants to be told beside its name and summary."""
+    card = getattr(entry, "card", None)
+    return card() if callable(card) else {}
 
 
 def _summary(entry: object) -> str:
