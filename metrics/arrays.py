@@ -22,10 +22,11 @@ def checked(values: ArrayLike, what: str, rank: int, largest: float = LARGEST) -
     array = _numbers(values, what)
     if array.ndim != rank:
         raise UsageError(f"{what} must have {rank} axes; the shape is {array.shape}")
-    if not np.isfinite(array).all():
+    extreme = max(array.max(), -array.min()) if array.size else 0.0  # either is NaN if any number is
+    if not np.isfinite(extreme):
         raise UsageError(f"{what} hold NaN or infinity; check what made them")
-    if array.size and np.abs(array).max() > largest:
-        raise UsageError(f"{what} hold {np.abs(array).max():.2g}; no more than {largest:.2g} can be computed with")
+    if extreme > largest:
+        raise UsageError(f"{what} hold {extreme:.2g}; no more than {largest:.2g} can be computed with")
     return array
 
 
