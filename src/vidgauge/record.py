@@ -18,6 +18,20 @@ def _finite(value: float | None) -> float | None:
 Finite = Annotated[float | None, AfterValidator(_finite)]
 
 
+def storable(value: Any) -> Any:  # noqa: ANN401 - anything JSON can hold
+    r"""The same, where the bytes of file names that are no UTF-8 are written out, as in ``caf\xe9.mp4``."""
+    if isinstance(value, str):
+        try:
+            return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        except UnicodeEncodeError:  # half of a pair that no file name gave
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(storable, value))
+    return value
+
+
 class Frozen(BaseModel):
     """Immutable, and refuses keys it does not know."""
 
@@ -33,6 +47,8 @@ class Subject(Frozen):
     """What reports call it, such as ``conv3d`` or the name of a folder of videos."""
     config: dict[str, Any] = Field(default_factory=dict)
     """Everything needed to make it again: shapes, dtype, device, paths, seeds."""
+
+    _names_of_any_bytes = model_validator(mode="before")(storable)
 
 
 class Measure(Frozen):
@@ -89,6 +105,8 @@ class Record(Frozen):
     details: dict[str, Any] = Field(default_factory=dict)
     """What a reader may want beside the number: raw samples, notes, names of failed files."""
     schema_version: Literal[1] = 1
+
+    _names_of_any_bytes = model_validator(mode="before")(storable)
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:

@@ -38,6 +38,24 @@ def test_gives_back_what_it_was_given_in_order(tmp_path: Path, environment: Envi
         assert store.environments() == {environment.fingerprint: environment}
 
 
+def test_names_of_any_bytes_are_stored(tmp_path: Path, environment: Environment) -> None:
+    """Python carries bytes that are no UTF-8 as halves of surrogate pairs, which no JSON and no SQLite takes."""
+    odd = "caf\udce9 \ud800 ü視.mp4"
+    changes = {
+        "subject": Subject(kind="videos", name=odd, config={odd: [odd]}),
+        "details": {"failed": [{"file": odd, "reason": "ü"}], "samples": [1.0, None]},
+    }
+    made = Record.model_validate(record(environment).model_dump() | changes)
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add(made, environment)
+        store.export_json(tmp_path / "s.json")
+        assert list(store) == [made]
+    written = "caf\\udce9 \\ud800 ü視.mp4"  # one half names no byte, so that all are written as they are
+    assert made.subject == Subject(kind="videos", name=written, config={written: [written]})
+    assert made.details["failed"] == [{"file": written, "reason": "ü"}]
+    assert Subject(kind="videos", name="caf\udce9.mp4").name == "caf\\xe9.mp4"
+
+
 def test_is_append_only(tmp_path: Path, environment: Environment) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         store.add(record(environment), environment)
