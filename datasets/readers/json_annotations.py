@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from vidgauge.datasets.readers.naming import Named, Reader, Split, Text, class_name, fill, find_lists, pick, places
 from vidgauge.datasets.tables import json_rows
+from vidgauge.errors import UsageError
 from vidgauge.record import Frozen
 
 
@@ -51,19 +52,25 @@ class JsonAnnotations(Reader):
     def _in_list(self, path: Path, split: Split, classes: Sequence[str]) -> Iterator[Named]:
         captions = self._captions(path)
         for row in json_rows(path, self.items):
-            for clip in row.get(self.each) or [] if self.each else [{}]:
-                whole = row | clip
+            for whole in self._clips(row, path):
                 if any(str(whole.get(field)) != value for field, value in split.where.items()):
                     continue
                 fields = {key: Text(value) for key, value in whole.items() if isinstance(value, str | int | float)}
                 id_ = fill(self.id, fields, path)
-                own = str(whole.get(self.caption, "")).strip()
+                own = _text(whole.get(self.caption))
                 yield Named(
                     id_,
                     places(self.files, split.folders, fields, path),
                     class_name(self._label(whole), classes, path),
                     tuple(captions[id_]) if self.captions else (own,) if own else (),
                 )
+
+    def _clips(self, row: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
+        """The object itself, or with each of its clips laid over it."""
+        clips = row.get(self.each) or [] if self.each else [{}]
+        if not isinstance(clips, list) or not all(isinstance(clip, dict) for clip in clips):
+            raise UsageError(f"{path}: {self.each} must be a list of objects, but there is {str(clips)[:60]!r}")
+        return (row | clip for clip in clips)
 
     def _label(self, row: dict[str, Any]) -> Any:  # noqa: ANN401 - a number, a name or nothing
         value = row.get(self.label)
@@ -74,7 +81,11 @@ class JsonAnnotations(Reader):
         captions: dict[str, list[str]] = defaultdict(list)
         if self.captions is not None:
             for row in json_rows(path, self.captions.items):
-                text = str(row.get(self.captions.text, "")).strip()
+                text = _text(row.get(self.captions.text))
                 if text:
                     captions[str(row.get(self.captions.key))].append(text)
         return captions
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - JSON is anything
+    return value.strip() if isinstance(value, str) else ""

@@ -405,6 +405,21 @@ def test_json_lines_that_cannot_be_used_are_named(tmp_path: Path, text: str, rea
         vidgauge.datasets.open("internvid-10m-flt", root=tmp_path)
 
 
+@pytest.mark.parametrize("clips", ['"x"', '["x"]', "{}", "[null]"])
+def test_clips_that_are_no_objects_are_named(tmp_path: Path, clips: str) -> None:
+    write(tmp_path, "part0.jsonl", f'{{"video_id": "a", "clip": {clips}}}')
+    with pytest.raises(UsageError, match=r"part0\.jsonl: clip must be a list of objects|none of the 0 videos"):
+        vidgauge.datasets.open("hd-vila-100m", root=tmp_path)
+
+
+@pytest.mark.parametrize("caption", ["null", "3", '" "', "[]"])
+def test_what_is_no_text_is_no_caption(tmp_path: Path, caption: str) -> None:
+    row = f'{{"YoutubeID": "a", "Start_timestamp": "1", "End_timestamp": "2", "Caption": {caption}}}'
+    write(tmp_path, "part.jsonl", row)
+    write(tmp_path, "a_1_2.mp4")
+    assert listed(opened("internvid-10m-flt", tmp_path, None)) == [("a_1_2", None, ())]
+
+
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
