@@ -1,0 +1,81 @@
+"""Memory while clips are streamed: this process and its decoders together, over what the process holds idle."""
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+MEASURE = """
+import sys, threading, time
+from pathlib import Path
+from vidgauge.datasets.clips import ClipRule
+from vidgauge.datasets.folder import list_videos
+from vidgauge.datasets.loading import Clip, iterate_clips
+
+def held():
+    total = 0
+    tasks = [Path("/proc/self")]
+    for thread in Path("/proc/self/task").iterdir():
+        tasks += [Path("/proc") / child for child in (thread / "children").read_text().split()]
+    for task in tasks:
+        try:  # what is shared between processes counts once
+            total += int((task / "smaps_rollup").read_text().split("Pss:")[1].split()[0])
+        except OSError:
+            pass
+    return total / 1024
+
+def watch():
+    while not done:
+        peaks.append(held())
+        time.sleep(0.01)
+
+idle, peaks, done, n = held(), [], False, 0
+watcher = threading.Thread(target=watch)
+watcher.start()
+start = time.perf_counter()
+for clip in iterate_clips(list_videos(Path(sys.argv[1])), ClipRule(frames=16, offset="all"), int(sys.argv[2])):
+    assert isinstance(clip, Clip), clip
+    n += 1
+seconds = time.perf_counter() - start
+done = True
+watcher.join()
+print(n, max(peaks) - idle, idle, seconds)
+"""
+
+
+def write(path: Path, n_frames: int, height: int, width: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (height // 40, width // 40, 3), np.uint8)
+    picture = noise.repeat(40, axis=0).repeat(40, axis=1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(30), options={"preset": "veryfast"})
+        assert isinstance(stream, VideoStream)
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        for number in range(n_frames):
+            moved = np.roll(picture, 4 * number, axis=1)
+            container.mux(stream.encode(VideoFrame.from_ndarray(moved, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_full_hd_streams_within_300_megabytes(tmp_path: Path) -> None:
+    """Two clips of 100 MB: the one in hand and the one that is made."""
+    write(tmp_path / "long.mp4", 400, 1080, 1920)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", MEASURE, str(tmp_path / "long.mp4"), "2"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    n, added, _, _ = map(float, done.stdout.split())
+    assert n == 25
+    assert 200 < added * 2**20 / 1e6 < 300
