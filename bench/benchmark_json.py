@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
 
 from vidgauge.bench.case_records import LATENCY
-from vidgauge.bench.layer_facts import KEY, LayerFacts
 from vidgauge.bench.timing import statistics
+from vidgauge.bench.variant_facts import KEY, VariantFacts
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.fingerprint import fingerprint
@@ -59,7 +59,7 @@ def read_benchmarks(path: Path) -> tuple[list[Record], Environment]:
     """One latency record for each benchmark in the file, and the environment in which they ran.
 
     The record's run is a hash of the file, so that the same file gives the same run. A benchmark of one of our suites
-    becomes a record of its layer; any other has the kind ``benchmark`` and the name that pytest gave it.
+    becomes a record of its layer or system; any other has the kind ``benchmark`` and the name that pytest gave it.
 
     Raises:
         UsageError: where the file cannot be read.
@@ -112,9 +112,9 @@ def _subject(benchmark: _Benchmark) -> tuple[Subject, dict[str, Any]]:
     if KEY not in benchmark.extra_info:
         config = {"group": benchmark.group, "params": benchmark.params}
         return Subject(kind="benchmark", name=benchmark.fullname, config=config), {"extra_info": benchmark.extra_info}
-    facts = LayerFacts.model_validate(benchmark.extra_info[KEY])
-    about = facts.model_dump(exclude={"name", "config"})
-    return Subject(kind="layer", name=facts.name, config=facts.config), about
+    facts = VariantFacts.model_validate(benchmark.extra_info[KEY])
+    about = facts.model_dump(exclude={"name", "kind", "config"})
+    return Subject(kind=facts.kind, name=facts.name, config=facts.config), about
 
 
 def _value(stats: _Stats) -> dict[str, Any]:

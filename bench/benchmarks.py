@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vidgauge.bench.layer_facts import KEY
 from vidgauge.bench.pytest_suites import Ready
+from vidgauge.bench.variant_facts import KEY
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

@@ -30,7 +30,9 @@ def case_subject(suite: Suite, part: Part, job: Job, variant: Variant, backends:
         "layout": variant.layout,
         "compile": variant.compile,
         "backend": None if backends is None else " + ".join(dict.fromkeys(backends)),
-        "layer": variant.layer,
-        "layer_config": variant.config,
     }
-    return Subject(kind="layer", name=variant.name, config=config)
+    if variant.kind == "layer":
+        config |= {"layer": variant.layer, "layer_config": variant.config}
+    else:
+        config |= {"system": variant.system}
+    return Subject(kind=variant.kind, name=variant.name, config=config)

@@ -12,7 +12,7 @@ from vidgauge.record import Measure, ProtocolRef, Record, Subject
 
 CROSSOVER = Measure(name="crossover", unit="1", better="neither")
 
-_KEPT = ("suite", "case", "dtype", "device", "direction", "threads", "layout", "compile", "layer")
+_KEPT = ("suite", "case", "dtype", "device", "direction", "threads", "layout", "compile", "layer", "system")
 """What the records of one variant along a sweep have in common, beside the extents that the axis leaves alone."""
 Crossing = dict[str, Any]
 
@@ -80,7 +80,7 @@ def _no_change(verdicts: Sequence[tuple[int, str]], axis: str) -> str:
 
 
 def _config(record: Record) -> dict[str, Any]:
-    config = {key: record.subject.config[key] for key in _KEPT}
+    config = {key: record.subject.config[key] for key in _KEPT if key in record.subject.config}
     axis = record.details["sweep"]["axis"]
     return config | {"axis": axis} | ({} if axis == "batch" else {"batch": record.subject.config["batch"]})
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
+from vidgauge.bench.construct import construct, takes
 from vidgauge.bench.messages import Job
 from vidgauge.bench.suite import Axis, Case, Device, Direction, Dtype, Suite, Variant
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.layers import LAYERS, build, check
+from vidgauge.reference_models.layers import check
 
 Shape = tuple[int, int, int, int, int]
 _AXES = {"video_bcthw": ("C", "T", "H", "W"), "tokens_bthwc": ("T", "H", "W", "C")}
@@ -66,7 +65,7 @@ def parts(suite: Suite) -> Iterator[Part]:
     """All parts, in the order in which they are measured.
 
     Raises:
-        UsageError: where layers of one case take inputs of different layouts, or there is no such layer.
+        UsageError: where variants of one case take inputs of different layouts, or there is no such layer or system.
     """
     for case in suite.cases:
         for dtype in case.dtypes:
@@ -91,7 +90,7 @@ def part(case: Case, dtype: Dtype, direction: Direction, batch: int, axis: Axis 
 
 
 def check_parts(suite: Suite, planned: Sequence[Part]) -> None:
-    """Build every layer without memory and ask its cost: what cannot be is refused before anything runs.
+    """Build every variant without memory and ask its cost: what cannot be is refused before anything runs.
 
     Raises:
         UsageError: naming case and variant.
@@ -106,23 +105,23 @@ def check_parts(suite: Suite, planned: Sequence[Part]) -> None:
 
 
 def _check(variant: Variant, asked: Part, where: str) -> None:
-    check(variant.layer, **variant.config)
+    if variant.layer:
+        check(variant.layer, **variant.config)
     try:
-        with torch.device("meta"):
-            layer = build(variant.layer, **variant.config)
-        layer.cost(asked.shape)
-        layer.to_layout(variant.layout)
+        built = construct(variant, "meta")
+        built.cost(asked.shape)
+        built.to_layout(variant.layout)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
-    except Exception:  # noqa: BLE001, S110 - whatever else a layer raises becomes a row, from its worker
+    except Exception:  # noqa: BLE001, S110 - whatever else a module raises becomes a row, from its worker
         pass
 
 
 def _layout(case: Case) -> str:
-    layouts: dict[str, str] = {variant.layer: LAYERS[variant.layer].takes for variant in case.variants}
+    layouts = {variant.layer or variant.system: takes(variant) for variant in case.variants}
     if len(set(layouts.values())) > 1:
-        said = ", ".join(f"{layer} takes {layout}" for layer, layout in layouts.items())
-        raise UsageError(f"the layers of case {case.name!r} do not take the same input: {said}; make two cases of it")
+        said = ", ".join(f"{name} takes {layout}" for name, layout in layouts.items())
+        raise UsageError(f"the variants of case {case.name!r} do not take the same input: {said}; make two cases of it")
     return next(iter(layouts.values()))
 
 

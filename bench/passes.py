@@ -57,7 +57,7 @@ def backward(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: bool 
     The gradient handed in is a full tensor of ones: that of ``sum()`` has stride 0, which kernels treat apart.
     """
     given = _leaves(inputs)
-    leaves = [*given, *layer.parameters()]
+    leaves = _wanting(given, layer)
 
     def prepare() -> tuple[torch.Tensor, torch.Tensor]:
         out: torch.Tensor = layer(*given)
@@ -77,7 +77,7 @@ def backward(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: bool 
 def there_and_back(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: bool = True) -> Action:
     """A forward pass and its backward pass, as training has them."""
     given = _leaves(inputs)
-    leaves = [*given, *layer.parameters()]
+    leaves = _wanting(given, layer)
     ones: list[torch.Tensor] = []  # the ones that are handed in, made in the first call
 
     def run() -> tuple[torch.Tensor, ...]:
@@ -97,7 +97,13 @@ def whole_call(timed: Action) -> object:
 
 
 def _leaves(inputs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-    return [x.detach().requires_grad_() for x in inputs]
+    """The inputs, those of floats asking for gradients."""
+    return [x.detach().requires_grad_(x.is_floating_point()) for x in inputs]
+
+
+def _wanting(given: list[torch.Tensor], layer: nn.Module) -> list[torch.Tensor]:
+    """What gradients are for: frozen parameters get none."""
+    return [x for x in (*given, *layer.parameters()) if x.requires_grad]
 
 
 def _finish(x: torch.Tensor, waits: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -12,17 +13,18 @@ from vidgauge.bench.ceilings.ceiling_records import PEAK_BANDWIDTH, PEAK_FLOPS
 from vidgauge.bench.crossover import CROSSOVER
 from vidgauge.bench.largest import LARGEST
 from vidgauge.bench.predictions import EFFICIENCY
+from vidgauge.bench.suite import Kind
 from vidgauge.record import Measure, Record
 
 _Row = dict[str, Record]
-"""The records of one layer in one case, by measure."""
+"""The records of one variant in one case, by measure."""
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """One table for each case, dtype, direction and shape that was measured, in the order of the records."""
     cases: dict[str, dict[str, _Row]] = {}
     for record in records:
-        if _is_of_a_layer(record):
+        if _is_of_a_variant(record):
             rows = cases.setdefault(_title(record), {})
             rows.setdefault(record.subject.name, {})[record.measure.name] = record
     return [_table(title, list(rows.values())) for title, rows in cases.items() if not _all_skipped(rows.values())]
@@ -52,10 +54,10 @@ def _skipped(records: Iterable[Record]) -> list[str]:
     return lines + [f"  {case} ({len(of_case)}): {of_case[0].reason}" for case, of_case in cases.items()]
 
 
-def _is_of_a_layer(record: Record) -> bool:
-    """Whether it stands in a table of layers."""
+def _is_of_a_variant(record: Record) -> bool:
+    """Whether it stands in a table of layers or systems."""
     other = record.measure == CROSSOVER or record.measure.name.startswith(LARGEST)
-    return record.subject.kind == "layer" and not other
+    return record.subject.kind in get_args(Kind) and not other
 
 
 def _ceilings(records: Iterable[Record]) -> list[str]:
@@ -122,7 +124,7 @@ def summary(records: Iterable[Record]) -> Table:
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     rows: dict[tuple[str, str, str], _Row] = {}
     for record in records:
-        if not _is_of_a_layer(record):
+        if not _is_of_a_variant(record):
             continue
         config = record.subject.config
         key = (record.subject.name, str(config["batch"]), config["direction"])
@@ -148,7 +150,7 @@ def _title(record: Record) -> str:
 
 def _table(title: str, rows: Sequence[_Row]) -> Table:
     table = Table(title=title, title_justify="left", caption_justify="left")
-    table.add_column("layer")
+    table.add_column(rows[0][case_records.LATENCY.name].subject.kind)
     for column in ("latency (ms)", "time / baseline", "clips/s", "peak (MiB)", "GFLOP"):
         table.add_column(column, justify="right")
     compiles = any(case_records.COMPILE_TIME.name in row for row in rows)

@@ -1,4 +1,4 @@
-"""Profile the layers of a suite: one worker process for each part, six or seven records a variant."""
+"""Profile the layers and systems of a suite: one worker process for each part, six or seven records a variant."""
 
 import time
 import uuid
@@ -21,6 +21,7 @@ from vidgauge.bench.resume import Earlier, find_earlier, placed
 from vidgauge.bench.run_ceilings import RunCeilings, When
 from vidgauge.bench.suite import Case, Device, Dtype, Suite, Variant, read_suite
 from vidgauge.bench.suites import SUITES
+from vidgauge.bench.system_cases import with_systems
 from vidgauge.bench.timing.clocks import ClockName
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
@@ -45,7 +46,7 @@ def profile(
     memory_limit: float | None = None,
     resume: bool = False,
 ) -> list[Record]:
-    """Measure latency, throughput, peak memory, FLOPs and parameters of every layer in a suite.
+    """Measure latency, throughput, peak memory, FLOPs and parameters of every layer and system in a suite.
 
     Each case at each dtype, direction and shape runs in a process of its own. A layer that raises, crashes, hangs or
     runs out of memory gives records with that status, and the others are measured without it.
@@ -72,7 +73,8 @@ def profile(
         predicted_time and efficiency of each variant.
 
     Raises:
-        UsageError: where the suite, one of its layers or a layer's arguments do not exist, or there is no such device.
+        UsageError: where the suite, one of its layers or systems or a layer's arguments do not exist, or there is no
+            such device.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
@@ -101,10 +103,14 @@ def profile(
 
 
 def find_suite(suite: str | Suite) -> Suite:
-    """A suite by its name, or from the path of a TOML file."""
-    if isinstance(suite, Suite):
-        return suite
-    return read_suite(Path(suite)) if suite.endswith(".toml") else SUITES[suite]
+    """A suite by its name, or from the path of a TOML file; with cases for the systems that it asks for.
+
+    Raises:
+        UsageError: where there is no such suite, or no such system.
+    """
+    if isinstance(suite, str):
+        suite = read_suite(Path(suite)) if suite.endswith(".toml") else SUITES[suite]
+    return with_systems(suite)
 
 
 def _as_asked(suite: Suite, device: Device, clock: ClockName | None, memory_limit: float | None) -> Suite:

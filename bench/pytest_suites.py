@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from vidgauge.bench.case_subject import case_subject
-from vidgauge.bench.layer_facts import KEY, LayerFacts
 from vidgauge.bench.messages import Built, Job, Message, Probed
 from vidgauge.bench.parts import Part, check_parts, parts
 from vidgauge.bench.profiling import find_suite
 from vidgauge.bench.suite import Device, Suite, Variant
 from vidgauge.bench.timing.rounds import Action, TimingRule
+from vidgauge.bench.variant_facts import KEY, VariantFacts
 from vidgauge.bench.worker import allow_tf32, prepare
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
@@ -67,7 +67,7 @@ class Ready:
 
     group: str
     action: Action
-    facts: LayerFacts
+    facts: VariantFacts
 
 
 _PLAN = pytest.StashKey[dict[str, Asked]]()
@@ -130,10 +130,11 @@ def ready_layer(request: pytest.FixtureRequest) -> Ready:
     return Ready(asked.group, action, _facts(asked, built, probed))
 
 
-def _facts(asked: Asked, built: Built, probed: Probed) -> LayerFacts:
+def _facts(asked: Asked, built: Built, probed: Probed) -> VariantFacts:
     subject = case_subject(asked.suite, asked.part, asked.job, asked.variant, probed.backends)
-    return LayerFacts(
+    return VariantFacts(
         name=subject.name,
+        kind=asked.variant.kind,
         baseline=asked.part.case.baseline,
         config=subject.config,
         cost=built.cost,

@@ -1,4 +1,4 @@
-"""What a suite is: cases, each a list of layers that run on one input and are compared with one baseline."""
+"""What a suite is: cases, each a list of layers or systems that run on one input and are compared with a baseline."""
 
 import tomllib
 from pathlib import Path
@@ -16,15 +16,19 @@ Device = Literal["cpu", "cuda"]
 Dtype = Literal["float64", "float32", "tf32", "bfloat16", "float16"]
 """``tf32`` is float32 in memory, multiplied with the ten-bit mantissas of a GPU's tensor cores."""
 Axis = Literal["batch", "T", "H", "W", "HW", "C"]
+Kind = Literal["layer", "system"]
+"""What a variant is, and what its records are about."""
 
 
 class Variant(Frozen):
-    """A layer under a label."""
+    """A layer or a system under a label."""
 
-    layer: str
+    layer: str = ""
     """Its name in the zoo."""
+    system: str = ""
+    """In place of a layer: a preset of a reference system, such as ``vdm/small``."""
     label: str = ""
-    """What tables call it; the layer's name unless given."""
+    """What tables call it; the name of layer or preset unless given."""
     config: dict[str, Any] = Field(default_factory=dict)
     """The layer's arguments. ``"T"``, ``"H"``, ``"W"`` and ``"C"`` stand for the extents of the case's input, and
     ``"C/64"`` for one of them divided."""
@@ -33,10 +37,23 @@ class Variant(Frozen):
     compile: bool = False
     """Whether it goes through torch.compile. How long that takes is a record of its own."""
 
+    @model_validator(mode="after")
+    def _be_one_thing(self) -> Self:
+        if bool(self.layer) == bool(self.system):
+            raise ValueError("a variant is either a layer or a system: give one of the two")
+        if self.system and self.config:
+            raise ValueError(f"the system {self.system!r} takes no config: a preset is whole")
+        return self
+
     @property
     def name(self) -> str:
-        """The label, or the layer's name."""
-        return self.label or self.layer
+        """The label, or the name of the layer or preset."""
+        return self.label or self.layer or self.system
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the two it is."""
+        return "system" if self.system else "layer"
 
     @property
     def compiles(self) -> bool:
@@ -75,20 +92,25 @@ class Largest(Frozen):
         return self
 
 
-class Case(Frozen):
-    """One input and the layers that take it; measured once for each dtype, direction and batch."""
+class Ask(Frozen):
+    """What is asked of variants, once for each dtype, direction and batch."""
 
-    name: str
-    shape: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    """The input without its batch: (C, T, H, W) for video_bcthw, (T, H, W, C) for tokens_bthwc."""
     batches: list[PositiveInt] = Field(default=[1], min_length=1)
     directions: list[Direction] = Field(min_length=1)
     dtypes: list[Dtype] = Field(default=["float32"], min_length=1)
     devices: list[Device] = Field(default=["cpu", "cuda"], min_length=1)
-    """Where the case makes sense; on another it becomes skipped rows."""
+    """Where it makes sense; on another it becomes skipped rows."""
     budget: PositiveFloat
     """Seconds of interleaved rounds for each dtype, direction and batch; with ``largest``, of the search of one
     variant."""
+
+
+class Case(Ask):
+    """One input and the variants that take it."""
+
+    name: str
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    """The input without its batch: (C, T, H, W) for video_bcthw, (T, H, W, C) for tokens_bthwc."""
     variants: list[Variant] = Field(min_length=1)
     baseline: str
     """The variant whose time the others are divided by, and which runs twice in every round."""
@@ -116,6 +138,13 @@ class Case(Frozen):
         return self
 
 
+class Systems(Ask):
+    """Presets of the reference systems, whatever there are: a case for each input that some of them are made for."""
+
+    presets: list[str] = Field(min_length=1)
+    """Patterns of names, as of a shell, such as ``vdm/*``."""
+
+
 class Suite(Frozen):
     """Cases that are measured by one rule, in this order: where a budget cuts, it cuts at the end."""
 
@@ -124,7 +153,9 @@ class Suite(Frozen):
     """What it is for, in a line."""
     sets: dict[str, list[Variant]] = Field(default_factory=dict)
     """Variants that several cases share: ``variants = "NAME"`` of a case stands for all of a set."""
-    cases: list[Case] = Field(min_length=1)
+    cases: list[Case] = Field(default_factory=list)
+    systems: list[Systems] = Field(default_factory=list)
+    """Cases that are made of the presets there are."""
     timing: TimingRule = TimingRule()
     threads: PositiveInt | None = None
     """Threads inside one operator; torch's default unless given."""
@@ -156,6 +187,8 @@ class Suite(Frozen):
 
     @model_validator(mode="after")
     def _cases_hold_together(self) -> Self:
+        if not self.cases and not self.systems:
+            raise ValueError("there are neither cases nor systems in it")
         names = [case.name for case in self.cases]
         if len(set(names)) < len(names):
             raise ValueError("two cases have the same name")
@@ -175,6 +208,7 @@ _MODELS: dict[tuple[str, ...], type[Frozen]] = {
     ("cases", "variants"): Variant,
     ("cases", "sweep"): Sweep,
     ("cases", "largest"): Largest,
+    ("systems",): Systems,
     ("sets",): Variant,  # below the name that a set has
 }
 """What stands at each path of a suite, for the names of its keys."""

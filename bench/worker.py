@@ -13,6 +13,7 @@ from torch import nn
 
 from vidgauge.bench import passes
 from vidgauge.bench.backend import compiled_backends, observe
+from vidgauge.bench.construct import construct
 from vidgauge.bench.limits import die_with_parent, limit_memory
 from vidgauge.bench.memory import Peak, peak
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
@@ -20,9 +21,8 @@ from vidgauge.bench.suite import Direction, Variant
 from vidgauge.bench.timing.comparison import again, against
 from vidgauge.bench.timing.rounds import Action, run_rounds
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.layer import Layer
-from vidgauge.reference_models.layers import build
 from vidgauge.reference_models.layouts import LAYOUTS
+from vidgauge.reference_models.measured import Measured
 
 _IN_MEMORY = {"tf32": "float32"}
 _NO_LIMIT = 2**20
@@ -105,8 +105,8 @@ def prepare(variant: Variant, job: Job, step: Announce, send: Send) -> Action:
     return action
 
 
-def _called(layer: Layer, variant: Variant) -> nn.Module:
-    """The layer, or what torch.compile makes of it: for this shape alone, and never silently un-compiled again."""
+def _called(layer: Measured, variant: Variant) -> nn.Module:
+    """It, or what torch.compile makes of it: for this shape alone, and never silently un-compiled again."""
     if not variant.compile:
         return layer
     torch._dynamo.config.recompile_limit = _NO_LIMIT  # layers of one class share the count
@@ -124,7 +124,7 @@ def _compile(action: Action, device: str) -> tuple[float, int]:
     return time.perf_counter() - start, sum(counter.values()) - breaks
 
 
-def _is_flex(layer: Layer) -> bool:
+def _is_flex(layer: Measured) -> bool:
     """Whether it runs FlexAttention, which neither modes nor the profiler see once it is compiled."""
     return getattr(layer, "form", None) == "flex"
 
@@ -149,24 +149,27 @@ def _rounds(actions: dict[str, Action], job: Job, step: Announce) -> Timed:
     return Timed(samples=rounds.samples, stopped=rounds.stopped, seconds=rounds.seconds, load=load)
 
 
-def _build(variant: Variant, job: Job) -> tuple[Layer, tuple[torch.Tensor, ...]]:
-    """The layer and all that it takes, from the job's seed: the same for every run of the job."""
-    torch.manual_seed(job.seed)  # layers draw their weights from the global generator, which this process owns
-    layer = build(variant.layer, **variant.config)
+def _build(variant: Variant, job: Job) -> tuple[Measured, tuple[torch.Tensor, ...]]:
+    """The layer or system and all that it takes, from the job's seed: the same for every run of the job."""
+    torch.manual_seed(job.seed)  # they draw their weights from the global generator, which this process owns
+    layer = construct(variant, job.device)
     dtype: torch.dtype = getattr(torch, _IN_MEMORY.get(job.dtype, job.dtype))
     layer = layer.to(device=job.device, dtype=dtype).eval()
     generator = torch.Generator().manual_seed(job.seed)
     x = torch.randn(job.shape, generator=generator).to(job.device, dtype)
-    more = [each.to(job.device, dtype) for each in layer.more_inputs(job.shape, generator)]
+    more = [
+        each.to(job.device, dtype if each.is_floating_point() else each.dtype)
+        for each in layer.more_inputs(job.shape, generator)
+    ]
     layer.to_layout(variant.layout)
     return layer, (x.to(memory_format=LAYOUTS[variant.layout]), *more)
 
 
-def _visible_call(layer: Layer, inputs: tuple[torch.Tensor, ...], direction: Direction) -> None:
+def _visible_call(layer: Measured, inputs: tuple[torch.Tensor, ...], direction: Direction) -> None:
     """One forward pass with gradients as in the timed one, yet outside inference mode, which hides convolutions."""
     with_gradients = direction != "inference"
     with torch.set_grad_enabled(with_gradients):
-        layer(*(x.detach().requires_grad_(with_gradients) for x in inputs))
+        layer(*(x.detach().requires_grad_(with_gradients and x.is_floating_point()) for x in inputs))
 
 
 _TASKS: dict[str, Callable[[Job, Announce, Send], None]] = {"time": _time, "weigh": _weigh, "fit": _fit}

@@ -48,7 +48,7 @@ def test_quick_holds_the_seven_layers_at_two_batches_in_both_directions() -> Non
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"cases": []}, "cases: "),
+        ({"cases": []}, "the whole: Value error, there are neither cases nor systems"),
         ({"memory_run": 3}, "memory_run: there is no such key; did you mean 'memory_runs'"),
         ({"timing": {"max_round": 3}}, "timing.max_round: there is no such key; did you mean 'max_rounds'"),
         ({"memory_limit": 0}, "memory_limit: "),

@@ -18,6 +18,7 @@ REGISTRIES = {
     "protocols": ("vidgauge.metrics.protocols", "PROTOCOLS"),
     "suites": ("vidgauge.bench.suites", "SUITES"),
     "systems": ("vidgauge.reference_models.systems", "SYSTEMS"),
+    "systems": ("vidgauge.reference_models.systems", "SYSTEMS"),
 }
 _COLUMNS = {  # fields of a cost, and how many of them make one of what is printed
     "parameters": ("parameters", 1, ",.0f"),

@@ -1,7 +1,8 @@
-"""What a benchmark of a suite's layer says of itself, in the ``extra_info`` that pytest-benchmark carries along."""
+"""What a benchmark of a suite's variant says of itself, in the ``extra_info`` that pytest-benchmark carries along."""
 
 from typing import Any
 
+from vidgauge.bench.suite import Kind
 from vidgauge.record import Frozen
 from vidgauge.reference_models.cost import Cost
 
@@ -9,11 +10,12 @@ KEY = "vidgauge"
 """Under which ``extra_info`` holds the facts, and ``machine_info`` the environment."""
 
 
-class LayerFacts(Frozen):
+class VariantFacts(Frozen):
     """A variant at one part of a suite."""
 
     name: str
     """The variant's."""
+    kind: Kind = "layer"
     baseline: str
     """The variant that it would be compared with."""
     config: dict[str, Any]
