@@ -12,6 +12,7 @@ from vidgauge.datasets.captions import caption_videos, read_captions
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry, list_videos
+from vidgauge.datasets.opening import find_data_set
 from vidgauge.datasets.reading import describe_video
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
@@ -31,18 +32,32 @@ class VideoSet:
     """One side of a comparison: where it lies, and its files."""
 
     paths: list[str]
+    names: list[str]
     entries: list[Entry]
+    notes: list[str]
 
     @classmethod
-    def open(cls, given: Paths) -> "VideoSet":
-        """List the videos under one path or several."""
-        paths = [Path(path) for path in ([given] if isinstance(given, Path | str) else given)]
-        return cls([str(path) for path in paths], [entry for path in paths for entry in list_videos(path)])
+    def open(cls, given: Paths, strict: bool = False) -> "VideoSet":
+        """List the videos under one path or data set, or several; ``strict`` takes no data set that is not whole."""
+        whole = cls([], [], [], [])
+        for path in [given] if isinstance(given, Path | str) else given:
+            whole.paths.append(str(path))
+            data = find_data_set(path)
+            if data is None:
+                whole.names.append(Path(path).resolve().name)
+                whole.entries.extend(list_videos(path))
+                continue
+            if strict:
+                data.require_whole()
+            whole.names.append(data.name)
+            whole.entries.extend(data.entries)
+            whole.notes.extend(f"{data.name}: {note}" for note in data.notes)
+        return whole
 
     @property
     def name(self) -> str:
-        """What reports call it: the names of its paths."""
-        return " + ".join(Path(path).resolve().name for path in self.paths)
+        """What reports call it: the names of its paths and data sets."""
+        return " + ".join(self.names)
 
 
 def score(
@@ -51,7 +66,7 @@ def score(
     protocols: Sequence[str] = ("*.shapes",),
     *,
     captions: Path | str | None = None,
-    clips: Mapping[str, str | int | None] | None = None,
+    clips: Mapping[str, str | float | None] | None = None,
     batch_size: int = 16,
     workers: int = 2,
     strict: bool = False,
@@ -60,7 +75,7 @@ def score(
     """Score generated videos against real ones, decoding each file once for all protocols with equal clip rules.
 
     Args:
-        real: path or paths of files or folders of real videos.
+        real: path or paths of files or folders of real videos, or a data set as NAME@ROOT or NAME@ROOT:SPLIT.
         generated: the same for the videos under test.
         protocols: names or shell patterns of protocols.
         captions: file that gives each generated video its caption; protocols that need captions are skipped without it.
@@ -79,7 +94,7 @@ def score(
         VidgaugeError: for missing weights; with ``strict``, for a file that cannot be used.
     """
     chosen = [protocol.with_clips(**(clips or {})) for protocol in select(list(protocols))]
-    real_set, generated_set = VideoSet.open(real), VideoSet.open(generated)
+    real_set, generated_set = VideoSet.open(real, strict), VideoSet.open(generated, strict)
     caption_of = None if captions is None else _captions(generated_set.entries, Path(captions))
     passes = _passes(chosen)
     total = sum(
@@ -107,6 +122,7 @@ def score(
             sides = {"real": of_real[use]} if protocol.rule.compares else {}
             sides["generated"] = of_generated[use]
             outcome = _measure(protocol, list(sides.values()), extractors[use])
+            outcome["notes"] = [*outcome.get("notes", []), *real_set.notes, *generated_set.notes]
             records[protocol.name] = _record(subject, protocol, sides, outcome, environment=environment, run=run)
     return [records[protocol.name] for protocol in chosen]
 

@@ -9,7 +9,10 @@ import typer
 
 
 def score(
-    real: Annotated[list[Path], typer.Option(help="File or folder of real videos; may be given several times.")],
+    real: Annotated[
+        list[Path],
+        typer.Option(help="File, folder, or data set (NAME@ROOT:SPLIT) of real videos; may be given several times."),
+    ],
     generated: Annotated[
         list[Path], typer.Option(help="File or folder of generated videos; may be given several times.")
     ],
@@ -20,10 +23,14 @@ def score(
         Path | None, typer.Option(help="CSV or JSON that gives each generated file its caption.")
     ] = None,
     clips: Annotated[
-        Literal["first", "centre", "random", "all"] | None,
+        Literal["first", "centre", "random", "all", "sliding"] | None,
         typer.Option(help="Which clips of each file. [the protocol's]"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of random clips. [the protocol's]")] = None,
+    step: Annotated[int | None, typer.Option(help="Frames from the start of one sliding clip to the next.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Frames of a clip. [the protocol's]")] = None,
+    fps: Annotated[float | None, typer.Option(help="Take frames at this rate, by their times. [every frame]")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of a clip in seconds, instead of --fps.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips a network sees at once.")] = 16,
     workers: Annotated[int, typer.Option(min=0, help="Files decoded ahead.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for the networks. [all]")] = None,
@@ -54,7 +61,7 @@ def score(
             generated,
             protocol or ["*.shapes"],
             captions=captions,
-            clips={"offset": clips, "seed": seed},
+            clips={"offset": clips, "seed": seed, "step": step, "frames": frames, "fps": fps, "seconds": seconds},
             batch_size=batch_size,
             workers=workers,
             strict=strict,
