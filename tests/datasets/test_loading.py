@@ -1,6 +1,7 @@
 """Clips of many videos: every file accounted for, and the workers leave no trace in the result."""
 
 import hashlib
+import json
 import math
 import os
 import threading
@@ -11,11 +12,13 @@ import pytest
 import torch
 
 import vidgauge.datasets
+from vidgauge.cli import run
 from vidgauge.datasets import Sample, VideoError, cutting, read_video, write_video
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import Entry, list_videos
 from vidgauge.datasets.loading import Clip, Failure, iterate_clips
 from vidgauge.errors import UsageError
+from vidgauge.store import Store
 
 Encode = Callable[..., Path]
 Pattern = Callable[..., torch.Tensor]
@@ -266,8 +269,7 @@ def test_the_number_of_workers_is_checked_at_once(folder: Path) -> None:
         iterate_clips(list_videos(folder), ClipRule(), workers=-1)
 
 
-@pytest.mark.parametrize("fps", [2, 3, 8, 12.5, 24, 50])
-@pytest.mark.parametrize("frames", [1, 5, 16])
+@pytest.mark.parametrize(("frames", "fps"), [(1, 8), (16, 8), (5, 3), (5, 12.5), (16, 24), (3, 50)])
 def test_what_is_drawn_follows_rules_in_time(fps: float, frames: int) -> None:
     def first(**rule: float) -> Sample:
         return next(iter(vidgauge.datasets.open("moving-shapes", clip=ClipRule.model_validate(rule))))
@@ -276,3 +278,28 @@ def test_what_is_drawn_follows_rules_in_time(fps: float, frames: int) -> None:
     assert drawn.fps == fps
     shown = [math.floor(8 * tick / fps + 1e-9) for tick in range(frames)]
     assert torch.equal(drawn.frames_thwc, whole_thwc[shown])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that are bytes need POSIX")
+def test_scores_name_files_of_any_name(tmp_path: Path, pattern: Pattern, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where one of them cannot be read; clips are taken in time."""
+    made = Path(os.fsdecode(os.fsencode(tmp_path) + b"/mad\xe9"))
+    try:
+        made.mkdir()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    for number, name in enumerate(["a\nb.mkv", "q'\".mkv", os.fsdecode(b"caf\xe9.mkv")]):
+        write_video(made / name, pattern(24).roll(number, dims=0), 16)
+        write_video(tmp_path / "real" / f"{number}.mkv", pattern(24).roll(-number, dims=0), 16)
+    (made / os.fsdecode(b"cut\xff.mp4")).write_bytes(bytes(1000))
+    (made / "empty \n.gif").write_bytes(b"")
+    store = str(tmp_path / "s.sqlite")
+    told = ["score", "--real", str(tmp_path / "real"), "--generated", str(made), "--store", store, "--json"]
+    assert run([*told, "--protocol", "fvd.shapes", "--seconds", "1", "--clips", "sliding", "--step", "4"]) == 0
+    (printed,) = json.loads(capsys.readouterr().out)
+    assert printed["protocol"]["name"] == "fvd.shapes[offset=sliding,step=4,seconds=1.0]"
+    assert printed["subject"]["name"] == "mad\\xe9"
+    assert (printed["n"], printed["details"]["n_real"], printed["n_failed"]) == (9, 9, 2)
+    assert [failed["file"] for failed in printed["details"]["failed"]] == ["cut\\xff.mp4", "empty \\n.gif"]
+    with Store(tmp_path / "s.sqlite") as records:
+        assert [record.model_dump(mode="json") for record in records] == [printed]
