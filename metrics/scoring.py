@@ -10,6 +10,7 @@ from typing import Any
 
 from vidgauge.datasets.captions import caption_videos, read_captions
 from vidgauge.datasets.clips import ClipRule
+from vidgauge.datasets.comparison import differences_at_a_glance
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry, list_videos
 from vidgauge.datasets.opening import find_data_set
@@ -111,6 +112,8 @@ def score(
 
     # Built, and their weights verified, once for all passes, and before the first file is decoded.
     extractors = {use: Extractor(use) for uses, _ in passes.values() for use in uses}
+    comparing_any = any(protocol.rule.compares for protocol in chosen)
+    unlike = _unlike(real_set.entries, generated_set.entries, workers) if comparing_any else []
     records: dict[str, Record] = {}
     for clip_rule, (uses, comparing) in passes.items():
         of_real = run_pass(real_set.entries, clip_rule, [extractors[use] for use in comparing]) if comparing else {}
@@ -122,9 +125,18 @@ def score(
             sides = {"real": of_real[use]} if protocol.rule.compares else {}
             sides["generated"] = of_generated[use]
             outcome = _measure(protocol, list(sides.values()), extractors[use])
-            outcome["notes"] = [*outcome.get("notes", []), *real_set.notes, *generated_set.notes]
+            apart = unlike if protocol.rule.compares else []
+            outcome["notes"] = [*outcome.get("notes", []), *real_set.notes, *generated_set.notes, *apart]
             records[protocol.name] = _record(subject, protocol, sides, outcome, environment=environment, run=run)
     return [records[protocol.name] for protocol in chosen]
+
+
+def _unlike(real: Sequence[Entry], generated: Sequence[Entry], workers: int) -> list[str]:
+    """What sets the generated videos apart from the real ones besides their content."""
+    return [
+        f"real and generated videos differ in {difference}; a distance reacts to that as it does to content"
+        for difference in differences_at_a_glance(real, generated, workers)
+    ]
 
 
 def _captions(entries: list[Entry], path: Path) -> dict[str, str]:
