@@ -10,6 +10,7 @@ import json
 import os
 import struct
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 
 from vidgauge.datasets.decoding_jobs import Job, carefully
 from vidgauge.datasets.errors import VideoError
+from vidgauge.errors import UsageError
 from vidgauge.limits import die_first, die_with_parent, limit_memory
 
 HEADER = struct.Struct("<BI")
@@ -33,7 +35,7 @@ def main() -> None:
     die_with_parent()
     die_first()
     channel = _own_stdout()
-    if sys.platform == "linux":
+    with suppress(UsageError, OSError, ValueError):  # where the system knows no such limit
         limit_memory(MEMORY_LIMIT)
     _send(channel, END)  # ready
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # errors at the start were listened to, decoders' talk is not

@@ -77,7 +77,9 @@ class Workers:
 
     def run(self, job: Job, path: Path, *arguments: Any, place: Place = np.empty) -> Iterator[Any]:  # noqa: ANN401
         """Do a job in this thread's process, a new one if the last was lost or left in the middle of a job."""
-        worker = getattr(self._mine, "worker", None) or self._start()
+        worker: _Worker | None = getattr(self._mine, "worker", None)
+        if worker is None or worker.has_ended():  # between two files, which is the fault of neither
+            worker = self._start()
         self._mine.worker = None
         try:
             yield from worker.run(job, path, arguments, place)
@@ -107,7 +109,10 @@ class Workers:
             if self._closed:
                 raise VidgaugeError("decoding was stopped")
             self._all = [worker for worker in self._all if not worker.closed]
-            self._all.append(_Worker())
+            try:
+                self._all.append(_Worker())
+            except OSError as error:
+                raise VidgaugeError(f"no process for decoding can be started: {error}") from error
             return self._all[-1]
 
 
@@ -203,6 +208,10 @@ class _Worker:
                 array = place(tuple(content["shape"]), content["dtype"])
                 self._fill(array.reshape(-1).view(np.uint8).data)
                 yield array
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """End it, if it has not ended."""

@@ -11,8 +11,8 @@ from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.cutting import Cutter
 from vidgauge.datasets.decoding_jobs import look, pick, whole
 from vidgauge.datasets.errors import VideoError
-from vidgauge.datasets.folder import Entry
-from vidgauge.datasets.isolation import Run, isolated, run_here
+from vidgauge.datasets.folder import Entry, printable
+from vidgauge.datasets.isolation import Run, isolated
 from vidgauge.errors import UsageError
 
 _MOST_WORKERS = 8
@@ -83,14 +83,8 @@ def iterate_clips(
     return isolated(entries, partial(_answers, rule, strict), workers, weigh=_weight)
 
 
-def clips_of(entry: Entry, rule: ClipRule | None, run: Run = run_here) -> Iterator[Clip]:
-    """One video's clips; TooShortError where the rule finds none, VideoError where the video cannot be read.
-
-    Args:
-        entry: the video.
-        rule: how clips are cut; None takes it as a whole.
-        run: what decodes; in this process unless told.
-    """
+def _clips_of(entry: Entry, rule: ClipRule | None, run: Run) -> Iterator[Clip]:
+    """One video's clips; TooShortError where the rule finds none, VideoError where the video cannot be read."""
     if rule is None:
         yield from _whole(entry, run)
         return
@@ -121,7 +115,7 @@ def _whole(entry: Entry, run: Run) -> Iterator[Clip]:
 def _answers(rule: ClipRule | None, strict: bool, run: Run, entry: Entry) -> Iterator[Clip | Failure]:
     n_clips = 0
     try:
-        for clip in clips_of(entry, rule, run):
+        for clip in _clips_of(entry, rule, run):
             n_clips += 1
             yield clip
             del clip  # or it would be held while the next is made
@@ -133,7 +127,7 @@ def _answers(rule: ClipRule | None, strict: bool, run: Run, entry: Entry) -> Ite
 
 
 def _reason(error: VideoError, entry: Entry, n_clips: int) -> str:
-    frame = "" if error.path == entry.path else f"{error.path.name}: "  # one of a folder of frames
+    frame = "" if error.path == entry.path else f"{printable(error.path.name)}: "  # one of a folder of frames
     return frame + error.reason + (f" (after {n_clips} clips, which are whole)" if n_clips else "")
 
 

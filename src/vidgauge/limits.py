@@ -3,6 +3,7 @@
 import ctypes
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from vidgauge.errors import UsageError
@@ -26,6 +27,8 @@ def limit_memory(beyond: int) -> None:
 
     (held,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmData:"))
     limit = int(held.split()[1]) * 1024 + beyond
+    _, allowed = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = limit if allowed == resource.RLIM_INFINITY else min(limit, allowed)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
@@ -37,5 +40,5 @@ def die_with_parent() -> None:
 
 def die_first() -> None:
     """Where memory runs out, have the system end this process rather than the one that started it; Linux alone can."""
-    if sys.platform == "linux":
+    with suppress(OSError):  # elsewhere, and in containers that keep it from us
         Path("/proc/self/oom_score_adj").write_text("1000")

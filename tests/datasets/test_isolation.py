@@ -143,6 +143,16 @@ def test_a_decoder_left_in_the_middle_is_replaced(encode: Encode) -> None:
     assert np.array_equal(times, expected[1])
 
 
+def test_a_decoder_that_ends_between_two_files_is_the_fault_of_neither(encode: Encode) -> None:
+    path = encode("clip.mp4")
+    workers = Workers()
+    list(workers.run(look, path))
+    for worker in workers._all:
+        worker.kill()
+    assert len(list(workers.run(look, path))) == 2
+    workers.close()
+
+
 def test_a_decoder_that_cannot_start_is_no_files_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "_COMMAND", [sys.executable, "-c", "raise SystemExit('no such thing')"])
     with pytest.raises(VidgaugeError, match="no process for decoding can be started: no such thing") as caught:
