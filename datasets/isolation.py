@@ -39,6 +39,7 @@ since the last key frame have to be decoded, which may be the whole file."""
 
 _STARTUP_SECONDS = 120.0
 _COMMAND = [sys.executable, "-P", "-m", "vidgauge.datasets.decoding_worker"]  # -P: no folder beside us is imported
+_NONSENSE = "confuses its decoder, which answers with nonsense"
 _LONGEST = 2**26  # bytes of JSON in one message
 _PIPE_BYTES = 2**20  # as much as Linux gives to everyone: a frame crosses in a few steps
 
@@ -249,13 +250,13 @@ class _Worker:
         self._fill(memoryview(header))
         kind, length = HEADER.unpack(header)
         if kind > END or length > _LONGEST:
-            raise _Lost("confuses its decoder, which answers with nonsense")
+            raise _Lost(_NONSENSE)
         body = bytearray(length)
         self._fill(memoryview(body))
         try:
             return kind, json.loads(body)
         except ValueError:
-            raise _Lost("confuses its decoder, which answers with nonsense") from None
+            raise _Lost(_NONSENSE) from None
 
     def _fill(self, view: memoryview) -> None:
         while view:
@@ -267,7 +268,10 @@ class _Worker:
             view = view[count:]
 
     def _fate(self) -> str:
-        status = self._process.wait()
+        try:
+            status = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:  # it has closed the pipe and goes on
+            raise _Lost(_NONSENSE) from None
         if status == -signal.SIGKILL:
             return "was given up: its decoder was killed (SIGKILL), as the system does where memory runs out"
         if status < 0:
