@@ -9,31 +9,28 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vidgauge.datasets import gif
+from vidgauge.datasets.packets import Seen
 
 
-def what_is_missing(
-    container: InputContainer, stream: VideoStream, path: Path, end: int, n_frames: int, last: VideoFrame
-) -> str:
-    """The sign that a file, decoded to its end without an error, was cut off; empty where there is none.
+def what_is_missing(container: InputContainer, stream: VideoStream, path: Path, packets: list[Seen]) -> str:
+    """The sign that a file, read to its end without an error, was cut off; empty where there is none.
 
     Args:
         container: the opened file, read to its end.
         stream: its video.
         path: the file.
-        end: decoding time of the packet that came last, in the stream's unit.
-        n_frames: how many frames were decoded.
-        last: the last of them.
+        packets: all packets of the video.
     """
     kind = container.format.name
     if kind == "gif":
         n_images = gif.count_images(path)
-        return "" if n_images == n_frames else f"{n_frames} of {n_images} images can be decoded"
+        return "" if n_images == len(packets) else f"{len(packets)} of its {n_images} images can be found"
     if kind == "avi":
         # Either sign alone is found in whole files: empty packets at the end, and writers that miscount the bytes.
+        end = max((packet.dts for packet in packets if packet.dts is not None), default=0)
         cut = end + 1 < stream.frames and _riff_bytes(path) > path.stat().st_size
         return f"it declares {stream.frames} frames and ends after {end + 1}" if cut else ""
     if "mp4" in kind:
@@ -42,7 +39,7 @@ def what_is_missing(
     if path.suffix.lower() in {".jpg", ".jpeg"}:
         data = path.read_bytes()  # within coded pixels neither marker can occur: start of scan, end of image
         return "" if data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") else "it ends within the picture"
-    return _missing_time(container, stream, last) if "matroska" in kind else ""
+    return _missing_time(container, stream, packets) if "matroska" in kind else ""
 
 
 def _riff_bytes(path: Path) -> int:
@@ -51,7 +48,8 @@ def _riff_bytes(path: Path) -> int:
         return int.from_bytes(file.read(8)[4:], "little") + 8
 
 
-def _missing_time(container: InputContainer, stream: VideoStream, last: VideoFrame) -> str:
+def _missing_time(container: InputContainer, stream: VideoStream, packets: list[Seen]) -> str:
+    last = max(packets, key=lambda packet: -math.inf if packet.pts is None else packet.pts)
     if last.pts is None or stream.time_base is None or not stream.average_rate:
         return ""
     begin, interval = float(last.pts * stream.time_base), float(1 / stream.average_rate)

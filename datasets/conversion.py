@@ -24,43 +24,46 @@ _UPRIGHT = {
 
 
 class ToRGB:
-    """One file's conversion, set up by its first frame.
+    """Converts the frames of one file; where their format or colours change midway, from there on accordingly.
 
     Args:
-        first: that frame.
-        stream: where it comes from.
+        stream: where the frames come from.
         path: the file, for errors.
-
-    Raises:
-        VideoError: the file is stored rotated by an odd angle, or a later frame differs in size or pixel format.
     """
 
-    def __init__(self, first: VideoFrame, stream: VideoStream, path: Path) -> None:
-        if first.rotation not in _UPRIGHT:
-            raise VideoError(path, f"is stored rotated by {first.rotation} degrees, which is no multiple of 90")
+    def __init__(self, stream: VideoStream, path: Path) -> None:
+        self._stream = stream
         self._path = path
-        self._layout = _layout(first)
+        self._size = ""
+        self._arguments = ""
         self._graph = Graph()
-        self._graph.threads = 1
-        filters = [
-            ("buffer", _buffer_arguments(first, stream)),
-            *_UPRIGHT[first.rotation],
-            ("format", "rgb24"),
-            ("buffersink", ""),
-        ]
-        self._graph.link_nodes(*(self._graph.add(*step) for step in filters)).configure()
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """RGB ``uint8`` (height, width, 3)."""
-        if _layout(frame) != self._layout:
-            raise VideoError(self._path, f"changes from {self._layout} to {_layout(frame)} midway")
+        """RGB ``uint8`` (height, width, 3).
+
+        Raises:
+            VideoError: the frame differs in size from those before it, or is stored rotated by an odd angle.
+        """
+        size = f"{frame.width}x{frame.height}"
+        self._size = self._size or size
+        if size != self._size:
+            raise VideoError(self._path, f"changes from {self._size} to {size} midway")
+        arguments = _buffer_arguments(frame, self._stream)
+        if arguments != self._arguments:
+            self._graph = self._graph_for(frame, arguments)
+            self._arguments = arguments
         self._graph.vpush(frame)
-        # A copy: what libav hands out has padded rows, and lives in its memory pool.
+        # Contiguous: what libav hands out can have padded rows.
         return np.ascontiguousarray(self._graph.vpull().to_ndarray())
 
-
-def _layout(frame: VideoFrame) -> str:
-    return f"{frame.width}x{frame.height} {frame.format.name}"
+    def _graph_for(self, frame: VideoFrame, arguments: str) -> Graph:
+        if frame.rotation not in _UPRIGHT:
+            raise VideoError(self._path, f"is stored rotated by {frame.rotation} degrees, which is no multiple of 90")
+        graph = Graph()
+        graph.threads = 1
+        steps = [("buffer", arguments), *_UPRIGHT[frame.rotation], ("format", "rgb24"), ("buffersink", "")]
+        graph.link_nodes(*(graph.add(*step) for step in steps)).configure()
+        return graph
 
 
 def _buffer_arguments(frame: VideoFrame, stream: VideoStream) -> str:

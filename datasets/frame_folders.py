@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vidgauge.datasets import containers
 from vidgauge.datasets.description import Description
 from vidgauge.datasets.errors import VideoError
+from vidgauge.datasets.libav import IMAGE_EXTENSIONS
 
 
 def is_frame_folder(path: Path) -> bool:
@@ -70,12 +71,12 @@ def _only_frame(file: Path) -> NDArray[np.uint8]:
 def _images(path: Path) -> list[Path]:
     images = sorted((entry for entry in path.iterdir() if _is_image(entry)), key=_natural)
     if not images:
-        raise VideoError(path, f"is a folder without frames ({', '.join(containers.IMAGE_EXTENSIONS)})")
+        raise VideoError(path, f"is a folder without frames ({', '.join(IMAGE_EXTENSIONS)})")
     return images
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in containers.IMAGE_EXTENSIONS and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in IMAGE_EXTENSIONS and not path.name.startswith(".") and path.is_file()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

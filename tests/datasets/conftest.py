@@ -1,10 +1,13 @@
 """Videos to test with: every container and codec that the decoder's own build can write."""
 
+import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
+import numpy as np
 import pytest
 import torch
 from av.video.frame import VideoFrame
@@ -63,3 +66,32 @@ def encode(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return encode_file
+
+
+class Program(NamedTuple):
+    """The ``ffmpeg`` program: an independent maker and reader of videos."""
+
+    executable: str
+    folder: Path
+
+    def run(self, *arguments: str) -> bytes:
+        command = [self.executable, "-v", "error", "-nostdin", "-y", *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return done.stdout
+
+    def make(self, name: str, *arguments: str, frames: int = 60, size: str = "64x48") -> Path:
+        """A moving test picture, 25 a second, coded by the arguments."""
+        source = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25")
+        self.run(*source, "-frames:v", str(frames), "-threads", "1", *arguments, name)
+        return self.folder / name
+
+    def frames(self, path: Path, height: int, width: int) -> np.ndarray:
+        """What it decodes, as ``uint8`` of (time, height, width, 3)."""
+        raw = self.run("-i", str(path), "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+        return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe(), tmp_path)
