@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import Entry
 from vidgauge.datasets.loading import Clip, Failure, iterate_clips
+from vidgauge.datasets.spatial.rule import SpatialRule
 from vidgauge.errors import UsageError
 from vidgauge.metrics.evidence import Evidence, Failed
 from vidgauge.metrics.networks import CaptionNetwork, VideoNetwork, build_network
 from vidgauge.metrics.protocols import Protocol
-from vidgauge.metrics.resize import resize
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,14 @@ class Extractor:
     def __init__(self, use: NetworkUse) -> None:
         self.use = use
         self._dtype: torch.dtype = getattr(torch, use.dtype)
+        self._resize = SpatialRule.parse(use.resize)
         # A module is a VideoNetwork by its methods; torch's dynamic attributes keep type checkers from seeing that.
         self._network = cast("VideoNetwork", build_network(use.network, weights=use.weights).to(self._dtype))
 
     def prepare(self, frames_thwc: torch.Tensor) -> torch.Tensor:
         """One clip, uint8, as the network takes it: (3, T, height, width) in [0, 1]."""
         spec = self._network.input
-        return resize(frames_thwc, spec.height, spec.width, self.use.resize, self._dtype).transpose(0, 1)
+        return self._resize(frames_thwc, spec.height, spec.width, self._dtype).transpose(0, 1)
 
     @torch.inference_mode()
     def __call__(self, clips_cthw: Sequence[torch.Tensor]) -> dict[str, NDArray[np.float32]]:

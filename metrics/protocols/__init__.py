@@ -40,8 +40,8 @@ class Protocol(Frozen):
     """Name of a weights card."""
     dtype: Literal["float32", "float64"]
     """Precision the network runs in; its outputs are kept as float32."""
-    resize: Literal["squash-bilinear-antialias", "crop-pil-bicubic"]
-    """How frames are brought to the network's size: one of the rules of ``vidgauge.metrics.resize``."""
+    resize: str
+    """How frames are brought to the network's size: a rule of ``vidgauge.datasets.spatial``, framing and kernel."""
     clip: ClipRule
     interval: IntervalRule = IntervalRule()
     world: Literal["embedded", "open"]

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torchvision.transforms.functional import to_pil_image
 
+from vidgauge.datasets.spatial.rule import SpatialRule
 from vidgauge.metrics.networks import build_network
 from vidgauge.metrics.networks.clip_vit_b_32 import ClipViTB32
-from vidgauge.metrics.resize import resize
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_parameter_count_is_the_published_one(network: ClipViTB32) -> None:
 
 def test_frames_and_captions_are_embedded_as_open_clip_does(network: ClipViTB32) -> None:
     frames_thwc = torch.randint(0, 256, (2, 96, 130, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    video = resize(frames_thwc, 224, 224, "crop-pil-bicubic", torch.float32)
+    video = SpatialRule.parse("crop-torchvision/pil-bicubic")(frames_thwc, 224, 224, torch.float32)
     ours = network.extract(video.transpose(0, 1)[None])["frames_ntd"][0]
 
     reference = open_clip.create_model("ViT-B-32-quickgelu", pretrained=None).eval()
