@@ -76,7 +76,8 @@ def build_network(
     Args:
         name: one of `NETWORKS`.
         weights: ``"embedded"`` for those that ship with the package under the network's own name, the name of another
-            card in ``vidgauge.metrics.weights``, or the path of a safetensors file. Without it they are random.
+            card in ``vidgauge.metrics.weights``, or the path of a file: safetensors, npz, or a state dict (.pt, .pth,
+            .bin, .ckpt). Without it they are random.
         seed: of the random weights.
         parameters: the network's own choices, such as ``batch_norm_eps``.
 
@@ -108,7 +109,8 @@ def _tensors(name: str, weights: str | Path) -> "dict[str, Tensor]":
 
     card = name if weights == "embedded" else str(weights)
     if card in CARDS:
-        return load_tensors(CARDS[card], FOLDER)
+        parts = [CARDS[part] for part in (card, *CARDS[card].also)]
+        return {tensor: value for part in parts for tensor, value in load_tensors(part, FOLDER).items()}
     if not Path(weights).is_file():
         raise UsageError(
             f"{str(weights)!r} is neither a file nor the name of weights; {near_misses(card, list(CARDS))}"

@@ -11,7 +11,9 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -48,7 +50,7 @@ class WeightsCard(Frozen):
     name: str
     file: str
     """File name, without folder."""
-    format: Literal["safetensors", "state-dict", "torchscript"] = "safetensors"
+    format: Literal["safetensors", "state-dict", "torchscript", "npz"] = "safetensors"
     """How the published file stores its tensors."""
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     """Digest of the file; empty where upstream states none, and then the first one seen is kept."""
@@ -56,6 +58,8 @@ class WeightsCard(Frozen):
     licence: str
     not_weights: tuple[str, ...] = ()
     """Entries of the file that are settings, not tensors of the network."""
+    also: tuple[str, ...] = ()
+    """Cards of further files without which this one is no whole network, such as the mean of its training data."""
     url: str = ""
     """Public address; empty for weights that ship with the package."""
     training: Training | None = None
@@ -104,29 +108,81 @@ def load_tensors(card: WeightsCard, shipped: Path | None = None) -> dict[str, "T
     Raises:
         VidgaugeError: as :func:`locate`, or if the file cannot be read as its format says.
     """
-    from safetensors import SafetensorError
-
-    path = locate(card, shipped)
-    try:
-        tensors = read_tensors(path, card.format)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).partition("\n")[0]
-        raise VidgaugeError(f"weights {card.name!r}: {path} cannot be read as {card.format} ({reason})") from error
+    tensors = read_tensors(locate(card, shipped), card.format)
     return {name: tensor for name, tensor in tensors.items() if name not in card.not_weights}
 
 
-def read_tensors(path: Path, format: str = "safetensors") -> dict[str, "Tensor"]:  # noqa: A002 - the card's word
-    """The tensors of a file by name, on the CPU."""
-    import torch
+def read_tensors(path: Path, format: str = "") -> dict[str, "Tensor"]:  # noqa: A002 - the card's word
+    """The tensors of a file by name, on the CPU.
+
+    Args:
+        path: the file.
+        format: how it stores them, as a card says; without it, what its name's ending means, and that is never
+            "torchscript", for such an archive brings code of its own.
+
+    Raises:
+        VidgaugeError: if the file cannot be read as that.
+    """
+    from safetensors import SafetensorError
+
+    form = format or _FORMATS.get(path.suffix, "safetensors")
+    try:
+        return _READERS[form](path)
+    except (*_UNREADABLE, SafetensorError) as error:
+        reason = str(error).partition("\n")[0]
+        raise VidgaugeError(f"weights: {path} cannot be read as {form} ({reason})") from error
+
+
+def _read_safetensors(path: Path) -> dict[str, "Tensor"]:
     from safetensors.torch import load_file
 
-    if format == "safetensors":
-        return load_file(path)
-    if format == "torchscript":
-        archive = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]  # torch leaves it so
-        return dict(archive.state_dict())
-    tensors = torch.load(path, map_location="cpu", weights_only=True)
-    return dict(tensors.get("state_dict", tensors))
+    return load_file(path)
+
+
+def _read_state_dict(path: Path) -> dict[str, "Tensor"]:
+    import torch
+
+    with warnings.catch_warnings():
+        # Of a TorchScript archive torch warns before it refuses it; the refusal is enough.
+        warnings.filterwarnings("ignore", message=".*TorchScript archive", category=UserWarning)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    # Checkpoints of trainings hold the state dict beside other things.
+    nested = (tensors[key] for key in ("state_dict", "model", "module") if isinstance(tensors.get(key), Mapping))
+    return dict(next(nested, tensors))
+
+
+def _read_torchscript(path: Path) -> dict[str, "Tensor"]:
+    import torch
+
+    archive = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]  # torch leaves it so
+    return dict(archive.state_dict())
+
+
+def _read_npz(path: Path) -> dict[str, "Tensor"]:
+    import numpy as np
+    import torch
+
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays}
+
+
+_READERS: dict[str, Callable[[Path], dict[str, "Tensor"]]] = {
+    "safetensors": _read_safetensors,
+    "state-dict": _read_state_dict,
+    "torchscript": _read_torchscript,
+    "npz": _read_npz,
+}
+_FORMATS = {".npz": "npz"} | dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), "state-dict")
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 
 
 def load_into(module: "Module", tensors: Mapping[str, "Tensor"], source: str) -> None:

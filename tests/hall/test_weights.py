@@ -3,12 +3,13 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from vidgauge.errors import VidgaugeError
-from vidgauge.weights import WeightsCard, load_into, load_tensors, locate
+from vidgauge.weights import WeightsCard, load_into, load_tensors, locate, read_tensors
 
 
 @pytest.fixture(autouse=True)
@@ -101,10 +102,33 @@ def test_all_formats_give_the_same_tensors(home: Path) -> None:
     save_file(module.state_dict(), home / "a.safetensors")
     torch.save(module.state_dict(), home / "b.pt")
     torch.jit.script(module).save(home / "c.pt")  # type: ignore[no-untyped-call]  # torch leaves it so
-    for file, form in (("a.safetensors", "safetensors"), ("b.pt", "state-dict"), ("c.pt", "torchscript")):
+    np.savez(home / "d.npz", weight=module.weight.detach().numpy(), bias=module.bias.detach().numpy())
+    torch.save({"epoch": 3, "module": module.state_dict()}, home / "e.pth")
+    for file, form in (
+        ("a.safetensors", "safetensors"),
+        ("b.pt", "state-dict"),
+        ("c.pt", "torchscript"),
+        ("d.npz", "npz"),
+        ("e.pth", "state-dict"),
+    ):
         tensors = load_tensors(card(home / file, format=form), home)
         assert tensors.keys() == {"weight", "bias"}
         assert torch.equal(tensors["weight"], module.weight)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*torch.jit.*:FutureWarning")
+def test_without_a_card_the_name_says_the_format_and_no_code_is_run(home: Path) -> None:
+    module = torch.nn.Linear(3, 2)
+    np.savez(home / "a.npz", weight=np.ones(3, np.float32))
+    torch.save(module.state_dict(), home / "b.pth")
+    assert read_tensors(home / "a.npz").keys() == {"weight"}
+    assert read_tensors(home / "b.pth").keys() == {"weight", "bias"}
+    torch.jit.script(module).save(home / "c.pt")  # type: ignore[no-untyped-call]  # torch leaves it so
+    np.savez(home / "d.npz", weight=np.array([print], object))
+    (home / "e.npz").write_bytes(b"PK\x03\x04 no archive")
+    for name, form in (("c.pt", "state-dict"), ("d.npz", "npz"), ("e.npz", "npz")):
+        with pytest.raises(VidgaugeError, match=f"{name} cannot be read as {form}"):
+            read_tensors(home / name)
 
 
 def test_tensors_must_fit_the_module() -> None:
