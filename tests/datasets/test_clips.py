@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError
+from vidgauge.fingerprint import fingerprint
 from vidgauge.metrics.protocols import PROTOCOLS
 
 lengths = st.integers(0, 200)
@@ -233,7 +234,10 @@ def test_rules_in_frames_are_dumped_as_ever() -> None:
     assert ClipRule().model_dump() == {"frames": 16, "stride": 1, "offset": "first", "seed": 0, "short": "skip"}
     assert ClipRule(fps=8).model_dump() == ClipRule().model_dump() | {"fps": 8.0}
     assert PROTOCOLS["fvd.shapes"].model_dump()["clip"] == ClipRule().model_dump()
-    assert PROTOCOLS["fvd.shapes"].ref.fingerprint == "61f57bae4156a0e8"
+    # As they were before rules could be in time, slide, or say seconds.
+    assert fingerprint(ClipRule().model_dump()) == "0c5dcee5ecfd92d2"
+    other = ClipRule(frames=8, stride=2, offset="random", seed=3, short="loop")
+    assert fingerprint(other.model_dump()) == "88ad1a5cf609f208"
 
 
 def test_protocols_take_rules_in_time() -> None:
