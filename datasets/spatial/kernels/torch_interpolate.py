@@ -24,8 +24,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def _interpolate(images_nchw: Tensor, height: int, width: int, **options: Any) -> Tensor:  # noqa: ANN401 - torch's
-    if width == images_nchw.shape[-1] == 1 and options.get("antialias"):
-        # Torch 2.15 mixes up the pixels of a single column that it makes shorter; of a single row it does not.
+    if width == 1 < height and options.get("antialias"):
+        # Torch 2.15 mixes up the pixels of a single column when it resizes it; those of a single row it does not.
         return F.interpolate(images_nchw.transpose(-1, -2), (width, height), **options).transpose(-1, -2)
     return F.interpolate(images_nchw, (height, width), **options)
 
