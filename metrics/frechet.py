@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.metrics.arrays import LARGEST, Array, checked, checked_counts, checked_pair
-from vidgauge.metrics.tfgan import tfgan_distance
+from vidgauge.metrics.tfgan import Precision, tfgan_distance
 
 FrechetConvention = Literal["ddof-1", "ddof-0", "ridge-1e-6", "tfgan", "tfgan-float32"]
 """The ways in which published code goes from features to a distance. `CONVENTIONS` says what each is."""
@@ -29,7 +29,7 @@ class Convention(NamedTuple):
     """Subtracted from the number of samples in the covariance."""
     ridge: float = 0.0
     """Added to the diagonal of both covariances."""
-    tfgan: type[np.floating] | None = None
+    tfgan: Precision | None = None
     """The precision in which TF-GAN's recursion is followed, rounding and all; None for the exact distance."""
 
 
@@ -37,11 +37,11 @@ CONVENTIONS: dict[FrechetConvention, Convention] = {
     "ddof-1": Convention("pytorch-fid, clean-fid, torch-fidelity, torchmetrics"),
     "ddof-0": Convention("StyleGAN-V, StyleGAN2-ADA, cd-fvd", ddof=0),
     "ridge-1e-6": Convention("FastVideo", ridge=1e-6),
-    "tfgan": Convention("TF-GAN: the first FVD and MAGVIT", tfgan=np.float64),
-    "tfgan-float32": Convention("TF-GAN's recursion in torch: VideoGPT, TATS, DIGAN", tfgan=np.float32),
+    "tfgan": Convention("TF-GAN: the first FVD and MAGVIT", tfgan="float64"),
+    "tfgan-float32": Convention("TF-GAN's recursion in torch: VideoGPT, TATS, DIGAN", tfgan="float32"),
 }
 
-_BLOCK = 4096
+_BLOCK = 1024
 _DEFINITE = 1e-10  # of squared pivots: a Cholesky factor with smaller ones has lost digits that eigenvectors keep
 
 

@@ -15,7 +15,7 @@ from vidgauge.metrics.arrays import Array, checked_counts, checked_pair
 Estimator = Literal["unbiased", "biased"]
 """Whether pairs of a sample with itself are left out (KVD, KID: expectation 0 for equal distributions) or in (JEDi)."""
 
-_TILE = 2048  # samples on a side of the part of a kernel matrix that is held at once: 32 MiB
+_TILE = 512  # samples on a side of the part of a kernel matrix that is held at once: it stays in the cache
 
 
 def kernel_distance(
@@ -179,11 +179,12 @@ class _Polynomial:
         self._degree, self._gamma, self._coef0 = degree, gamma, coef0
 
     def __call__(self, inner: Array) -> Array:
-        """The kernel of inner products."""
-        base = inner * self._gamma + self._coef0
-        power = base.copy()
+        """The kernel of inner products, which are overwritten."""
+        inner *= self._gamma
+        inner += self._coef0
+        power = inner.copy()
         for _ in range(self._degree - 1):  # NumPy's own power is 20 times slower
-            power *= base
+            power *= inner
         return power
 
 
