@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -51,6 +51,7 @@ def times_of(gaps: list[float], start: float = 0.0) -> list[float]:
     return [float(time) for time in start + np.cumsum([0.0, *gaps])]
 
 
+@settings(deadline=None)
 @given(st.one_of(rules, sliding), lengths, st.text(max_size=8))
 def test_windows_lie_inside_the_video_and_have_the_right_size(rule: ClipRule, n_frames: int, id_: str) -> None:
     for window in rule.windows(untimed(n_frames), id_):
@@ -58,6 +59,7 @@ def test_windows_lie_inside_the_video_and_have_the_right_size(rule: ClipRule, n_
         assert all(0 <= index < n_frames for index in window)
 
 
+@settings(deadline=None)
 @given(st.one_of(rules, sliding), lengths, st.text(max_size=8))
 def test_frames_are_a_stride_apart_where_the_video_is_long_enough(rule: ClipRule, n_frames: int, id_: str) -> None:
     if n_frames >= rule.span:
@@ -66,6 +68,7 @@ def test_frames_are_a_stride_apart_where_the_video_is_long_enough(rule: ClipRule
         assert all(set(np.diff(window)) <= {rule.stride} for window in windows)
 
 
+@settings(deadline=None)
 @given(st.one_of(rules, timed_rules), st.integers(0, 200), st.text(max_size=8))
 def test_the_answer_depends_on_nothing_else(rule: ClipRule, n_frames: int, id_: str) -> None:
     times = times_of([0.04] * n_frames)
@@ -75,6 +78,7 @@ def test_the_answer_depends_on_nothing_else(rule: ClipRule, n_frames: int, id_: 
     assert ClipRule(**rule.model_dump()) == rule == ClipRule.model_validate_json(rule.model_dump_json())
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 200))
 def test_all_windows_follow_each_other_without_overlap_or_gap(frames: int, stride: int, n_frames: int) -> None:
     rule = ClipRule(frames=frames, stride=stride, offset="all")
@@ -84,6 +88,7 @@ def test_all_windows_follow_each_other_without_overlap_or_gap(frames: int, strid
     assert len(used) == len(set(used))
 
 
+@settings(deadline=None)
 @given(sliding, st.integers(0, 200))
 def test_sliding_windows_begin_a_step_apart_up_to_the_end(rule: ClipRule, n_frames: int) -> None:
     assert rule.step is not None
@@ -99,6 +104,7 @@ def test_back_to_back_is_sliding_by_the_span() -> None:
         assert back_to_back.windows(untimed(100), "a") == sliding_rule.windows(untimed(100), "a")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 100))
 def test_the_centre_window_leaves_equal_margins(frames: int, stride: int, extra: int) -> None:
     rule = ClipRule(frames=frames, stride=stride, offset="centre")
@@ -144,6 +150,7 @@ def shown_at(times: list[float], moment: float) -> int:
     return max(index for index, time in enumerate(times) if time <= moment)
 
 
+@settings(deadline=None)
 @given(timed_rules, gaps, st.floats(-2.0, 100.0))
 def test_a_rule_in_time_takes_what_is_shown(rule: ClipRule, gaps: list[float], start: float) -> None:
     """At each of its ticks; a frame whose time comes within the rounding of files counts as come."""
@@ -157,6 +164,7 @@ def test_a_rule_in_time_takes_what_is_shown(rule: ClipRule, gaps: list[float], s
             assert shown_at(times, moment + 1e-9) <= index <= shown_at(times, moment + 0.0026)
 
 
+@settings(deadline=None)
 @given(timed_rules, gaps)
 def test_clips_in_time_are_as_long_as_the_video_allows(rule: ClipRule, gaps: list[float]) -> None:
     """The last frame lasts as long as most do; back to back, at most a clip's length is left over."""
