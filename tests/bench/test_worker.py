@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from vidgauge.bench.backend import observe
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
 from vidgauge.bench.suite import Variant
 from vidgauge.bench.timing.rounds import TimingRule
 from vidgauge.bench.worker import run
 from vidgauge.reference_models.cost import Cost, elementwise
 from vidgauge.reference_models.layer import Layer
-from vidgauge.reference_models.layers import LAYERS
+from vidgauge.reference_models.layers import LAYERS, build
 
 CONV = Variant(layer="conv3d", config={"in_channels": 2, "out_channels": 2})
 SPATIAL = Variant(layer="spatial_conv", label="flat", config={"in_channels": 2, "out_channels": 2})
@@ -111,6 +112,23 @@ def test_every_variant_is_weighed_in_turn(direction: str) -> None:
 def test_kernels_of_one_frame_have_a_layout_of_their_own() -> None:
     flat = Variant(layer="conv2d", config={"in_channels": 2, "out_channels": 2}, layout="channels_last_3d")
     assert messages(CONV, flat)[-1] == Done()
+
+
+def test_operators_of_the_first_call_alone_do_not_count() -> None:
+    """It makes a mask, which takes more operators than the rest of the call, and is kept."""
+    config = {"channels": 4, "heads": 2, "window": [3, 3], "form": "masked"}
+    window = Variant(layer="spatial_window_attention", config=config)
+    layer, x = build(window.layer, **config), torch.zeros(1, 2, 9, 9, 4)
+    with torch.no_grad():
+        first, later = (observe(lambda: layer(x)).operators for _ in range(2))
+    assert first > 2 * later
+    counts = {}
+    for direction in ("inference", "forward", "backward"):
+        sent = messages(window, baseline=window.name, shape=x.shape, direction=direction)
+        (counts[direction],) = (message.operators for message in sent if isinstance(message, Probed))
+    assert counts["inference"] == counts["forward"] == later
+    assert counts["backward"] is not None
+    assert counts["backward"] > later
 
 
 def test_each_sample_is_announced_under_the_variants_own_name() -> None:
