@@ -8,8 +8,8 @@ from vidgauge.reports.markdown import escape
 
 _OURS = "vidgauge"
 _TASKS = {
-    "whole": "Every frame of a file of 300",
-    "clips": "Clips of 16 frames at random, each from a file just opened",
+    "whole": "Every frame of a file of 300, frames per second of CPU time",
+    "clips": "Clips of 16 frames at random, the file opened anew for each, frames per second of CPU time",
 }
 _MEBIBYTE = 2**20
 

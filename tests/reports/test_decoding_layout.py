@@ -39,7 +39,7 @@ def test_there_is_a_row_for_each_file_and_two_columns_for_each_other_decoder() -
         ]
     )
     lines = table.splitlines()
-    assert lines[0] == "**Every frame of a file of 300**"
+    assert lines[0] == "**Every frame of a file of 300, frames per second of CPU time**"
     assert lines[2] == "| file | vidgauge | torchcodec | its time / ours | decord | its time / ours |"
     assert lines[4] == (
         "| H.264 in MP4 320x240 | 2,000 | 2,222 | 0.90 [0.80, 1.00] faster | skipped: decord is not installed |  |"
