@@ -34,7 +34,7 @@ def held():
 def watch():
     while not done:
         peaks.append(held())
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 idle, peaks, done, n = held(), [], False, 0
 watcher = threading.Thread(target=watch)
