@@ -116,12 +116,13 @@ def test_public_names_are_there_and_no_others() -> None:
 
 def test_a_data_set_is_meant_by_its_name_and_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "train" / "manifest.csv").write_text("file,split\nRun/a.mkv,x\nJump/b.mkv,y\n")
-    for given, ids in [
+    cases: list[tuple[str | Path, list[str]]] = [
         (f"folder@{root}", ["test/d.mkv", "train/Jump/b.mkv", "train/Run/a.mkv", "train/Run/c.npy"]),
         (f"folder@{root / 'train'}", ["Jump/b.mkv", "Run/a.mkv", "Run/c.npy"]),
         (f"manifest@{root / 'train'}:y", ["Jump/b.mkv"]),
         (Path(f"manifest@{root}/train/manifest.csv:x"), ["Run/a.mkv"]),
-    ]:
+    ]
+    for given, ids in cases:
         data = find_data_set(given)
         assert data is not None
         assert [entry.id for entry in data.entries] == ids
