@@ -8,6 +8,7 @@ from vidgauge.bench.case_records import Maker
 from vidgauge.bench.launch import run_case
 from vidgauge.bench.messages import Failed
 from vidgauge.bench.parts import part
+from vidgauge.bench.processes import Start, spawn
 from vidgauge.bench.suite import Largest, Variant
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, ProtocolRef, Record
@@ -57,13 +58,16 @@ def skipped_records(maker: Maker, reason: str) -> Iterator[Record]:
         yield _record(maker, variant, Search(ended=Failed(variant=variant.name, status="skipped", reason=reason)))
 
 
-def largest_records(maker: Maker, timeout: float, on_try: Callable[[Variant, int], None]) -> Iterator[Record]:
+def largest_records(
+    maker: Maker, timeout: float, on_try: Callable[[Variant, int], None], start: Start = spawn
+) -> Iterator[Record]:
     """One record for each variant of a part whose case asks for the largest extent.
 
     Args:
         maker: of the part; its job names the limit of memory.
         timeout: seconds after which one step of a try is given up.
         on_try: told the variant and the extent before each.
+        start: how workers on a CPU are started.
     """
     asked = _asked(maker)
     for variant in maker.part.variants:
@@ -71,12 +75,12 @@ def largest_records(maker: Maker, timeout: float, on_try: Callable[[Variant, int
 
         def attempt(multiple: int, variant: Variant = variant, deadline: float = deadline) -> Failed | None:
             on_try(variant, multiple * asked.step)
-            return _try(maker, variant, multiple * asked.step, timeout, deadline)
+            return _try(maker, variant, multiple * asked.step, timeout, deadline, start)
 
         yield _record(maker, variant, search(attempt, asked.most // asked.step))
 
 
-def _try(maker: Maker, variant: Variant, extent: int, timeout: float, deadline: float) -> Failed | None:
+def _try(maker: Maker, variant: Variant, extent: int, timeout: float, deadline: float, start: Start) -> Failed | None:
     """One call in a process of its own."""
     given = maker.part
     grown = part(given.case, given.dtype, given.direction, given.shape[0], _asked(maker).axis, extent)
@@ -84,7 +88,7 @@ def _try(maker: Maker, variant: Variant, extent: int, timeout: float, deadline: 
     job = maker.job.model_copy(
         update={"task": "fit", "variants": filled, "baseline": variant.name, "shape": grown.shape}
     )
-    return run_case(job, timeout, deadline=deadline).failed.get(variant.name)
+    return run_case(job, timeout, deadline=deadline, start=start).failed.get(variant.name)
 
 
 def _asked(maker: Maker) -> Largest:

@@ -1,14 +1,10 @@
 """Start a case's workers, listen to them, and start them again without a variant that raised, crashed or hung."""
 
-import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -17,10 +13,10 @@ from typing import IO
 
 from vidgauge.bench.budget import CUT
 from vidgauge.bench.messages import MESSAGE, Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
+from vidgauge.bench.processes import Process, Start, spawn
 
 _STARTUP_SECONDS = 300.0
 """Until the first message: importing torch from a cold disk takes a while."""
-_COMMAND = [sys.executable, "-P", "-m", "vidgauge.bench.worker"]  # -P: the folders beside us are not to be imported
 
 
 @dataclass
@@ -55,7 +51,11 @@ class Outcome:
 
 
 def run_case(
-    job: Job, timeout: float, on_step: Callable[[Step], None] = lambda _step: None, deadline: float | None = None
+    job: Job,
+    timeout: float,
+    on_step: Callable[[Step], None] = lambda _step: None,
+    deadline: float | None = None,
+    start: Start = spawn,
 ) -> Outcome:
     """Run a job in a process of its own until all variants that can be measured have been.
 
@@ -67,19 +67,23 @@ def run_case(
         timeout: seconds after which one step of a variant is given up.
         on_step: told what is about to happen.
         deadline: when to stop whatever is under way, by ``time.monotonic``; what is not known by then is skipped.
+        start: how workers on a CPU are started; one that uses a GPU is always spawned.
     """
+    start = start if job.device == "cpu" else spawn
     with TemporaryDirectory(prefix="vidgauge-compiled-", ignore_cleanup_errors=True) as folder:
         cache = Path(folder) / "cache"
-        outcome = _run(job, cache, timeout, on_step, deadline)
+        outcome = _run(job, cache, timeout, on_step, deadline, start)
         timed = [variant for variant in job.variants if variant.name not in outcome.failed]
         if job.task == "time" and timed:
             weigh = job.model_copy(update={"task": "weigh", "variants": timed})
-            found = _run(weigh, cache, timeout, on_step, deadline)
+            found = _run(weigh, cache, timeout, on_step, deadline, start)
             outcome.weighed, outcome.unweighed = found.weighed, found.failed
     return outcome
 
 
-def _run(job: Job, cache: Path, timeout: float, on_step: Callable[[Step], None], deadline: float | None) -> Outcome:
+def _run(
+    job: Job, cache: Path, timeout: float, on_step: Callable[[Step], None], deadline: float | None, start: Start
+) -> Outcome:
     """One task, by as many workers as it takes."""
     outcome, remaining = Outcome(), list(job.variants)
     while remaining and not outcome.done:
@@ -87,7 +91,7 @@ def _run(job: Job, cache: Path, timeout: float, on_step: Callable[[Step], None],
         asked = job.model_copy(update={"variants": remaining})
         if job.task != "weigh":  # how long compiling takes is not to hang on an earlier worker
             rmtree(cache, ignore_errors=True)
-        for message in _worker(asked, cache, timeout, deadline):
+        for message in _worker(asked, cache, timeout, deadline, start):
             if isinstance(message, Step):
                 on_step(message)
             outcome.learn(message, names)
@@ -96,7 +100,7 @@ def _run(job: Job, cache: Path, timeout: float, on_step: Callable[[Step], None],
     return outcome
 
 
-def _worker(job: Job, cache: Path, timeout: float, deadline: float | None) -> Iterator[Message]:
+def _worker(job: Job, cache: Path, timeout: float, deadline: float | None, start: Start) -> Iterator[Message]:
     """The messages of one worker; the last is always Done or Failed."""
     kills_before = _kernel_oom_kills()
     with (
@@ -105,20 +109,11 @@ def _worker(job: Job, cache: Path, timeout: float, deadline: float | None) -> It
     ):
         task.write(job.model_dump_json())
         task.seek(0)
-        process = subprocess.Popen(  # noqa: S603 - fixed words only
-            _COMMAND,
-            stdin=task,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-            env=os.environ | _where_to_compile(job, cache),
-            start_new_session=True,  # so that its compilers can be ended with it
-        )
+        process = start(_where_to_compile(job, cache), task, errors)
         try:
             yield from _listen(process, timeout, deadline, errors, kills_before)
         finally:
-            _end(process)
+            process.end()
 
 
 def _where_to_compile(job: Job, cache: Path) -> dict[str, str]:
@@ -127,20 +122,10 @@ def _where_to_compile(job: Job, cache: Path) -> dict[str, str]:
     return folders | ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if job.device == "cpu" else {})
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
-    """Kill the worker, and whatever it started, on systems that group processes."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-
-
 def _listen(
-    process: "subprocess.Popen[str]", timeout: float, deadline: float | None, errors: IO[str], kills_before: int
+    process: Process, timeout: float, deadline: float | None, errors: IO[str], kills_before: int
 ) -> Iterator[Message]:
-    assert process.stdout is not None
-    lines = _lines(process.stdout)
+    lines = _lines(process.said)
     variant, doing, limit = "", "start", _STARTUP_SECONDS
     while True:
         left = limit if deadline is None else deadline - time.monotonic()

@@ -12,11 +12,13 @@ import torch
 from vidgauge.bench.budget import Budget
 from vidgauge.bench.case_records import Maker, PartRecords
 from vidgauge.bench.crossover import crossover_records
+from vidgauge.bench.fork_server import ForkServer
 from vidgauge.bench.largest import largest_records, skipped_records
 from vidgauge.bench.launch import Outcome, run_case
 from vidgauge.bench.messages import Failed, Job, Step
 from vidgauge.bench.parts import Part, check_parts, parts
 from vidgauge.bench.predictions import prediction_records
+from vidgauge.bench.processes import Start
 from vidgauge.bench.resume import Earlier, find_earlier, placed
 from vidgauge.bench.run_ceilings import RunCeilings, When
 from vidgauge.bench.suite import Case, Device, Dtype, Suite, Variant, read_suite
@@ -89,15 +91,17 @@ def profile(
     check_parts(suite, planned)
     threads = threads or suite.threads or torch.get_num_threads()
     environment = Environment(**Environment.capture().model_dump() | {"threads": threads})
-    session = _Session(suite, device, seed, threads, environment, Budget(budget or suite.budget), progress)
-    session.total = sum(part.seconds for part in planned)
-    if resume and store is not None:
-        session.go_on(find_earlier(store, session.ask, environment.fingerprint), planned)
     records = []
-    for record, is_new in session.records(planned):
-        records.append(record)
-        if is_new and store is not None:
-            store.add(record, environment)
+    with ForkServer() as workers:
+        budgeted = Budget(budget or suite.budget)
+        session = _Session(suite, device, seed, threads, environment, budgeted, progress, workers.start)
+        session.total = sum(part.seconds for part in planned)
+        if resume and store is not None:
+            session.go_on(find_earlier(store, session.ask, environment.fingerprint), planned)
+        for record, is_new in session.records(planned):
+            records.append(record)
+            if is_new and store is not None:
+                store.add(record, environment)
     session.tell(0.0, "done")
     return records
 
@@ -134,6 +138,8 @@ class _Session:
     environment: Environment
     budget: Budget
     progress: Progress | None
+    start: Start
+    """How workers are started."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     finished: dict[str, list[Record]] = field(default_factory=dict)
     """Parts of an earlier start of this run, by key."""
@@ -246,9 +252,9 @@ class _Session:
             self.tell(0.0, f"{title} {variant.name}: {extent}")
 
         if part.case.largest:
-            yield from largest_records(maker, self.suite.timeout, on_try)
+            yield from largest_records(maker, self.suite.timeout, on_try, self.start)
         else:
-            outcome = run_case(maker.job, self.suite.timeout, on_step, self.budget.deadline)
+            outcome = run_case(maker.job, self.suite.timeout, on_step, self.budget.deadline, self.start)
             yield from PartRecords(maker, outcome)
         self.budget.took(part.seconds, time.monotonic() - began)
 

@@ -3,26 +3,52 @@
 import json
 import subprocess
 import sys
+from tempfile import TemporaryFile
 
 import pytest
+
+from vidgauge.bench import fork_server
 
 CHECKED = ("two at once", "tree of sums", "growing list", "growing tensor")
 SCRIPT = f"""
 import json
 from vidgauge.bench.contests.peak_memory import measure, patterns
-found = [(one.true_bytes, measure(one)) for one in patterns() if one.name in {CHECKED}]
-print(json.dumps([(true, peak.model_dump()) for true, peak in found]))
+
+def main():
+    found = [(one.true_bytes, measure(one)) for one in patterns() if one.name in {CHECKED}]
+    print(json.dumps([(true, peak.model_dump()) for true, peak in found]))
+"""
+SERVER = """
+from vidgauge.bench import fork_server, worker
+worker.main = main
+fork_server.main()
 """
 
 
-def test_both_techniques_come_within_two_percent() -> None:
-    said = subprocess.run([sys.executable, "-P", "-c", SCRIPT], capture_output=True, text=True, check=True).stdout
+def check(said: str) -> None:
     rows = json.loads(said)
     assert len(rows) == len(CHECKED)
     for true, peak in rows:
         assert peak["bytes"] == pytest.approx(true, rel=0.02)
         if peak["technique"] == "resident":
             assert peak["cross_check"] == true  # every block of these is torch's own
+
+
+def test_both_techniques_come_within_two_percent() -> None:
+    command = [sys.executable, "-P", "-c", SCRIPT + "main()"]
+    check(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+def test_so_they_do_in_a_fork_as_workers_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork_server, "_COMMAND", [sys.executable, "-P", "-c", SCRIPT + SERVER])
+    monkeypatch.setattr(fork_server, "spawn", lambda *_: pytest.fail("it was not forked"))
+    with fork_server.ForkServer() as server, TemporaryFile("w+") as task, TemporaryFile("w+") as errors:
+        process = server.start({}, task, errors)
+        with process.said as lines:
+            said = lines.read()
+        process.end()
+    check(said)
 
 
 def test_names_are_unique_and_there_are_at_least_ten() -> None:

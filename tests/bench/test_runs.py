@@ -17,6 +17,7 @@ from vidgauge.bench.largest import search
 from vidgauge.bench.launch import Outcome
 from vidgauge.bench.memory import Peak
 from vidgauge.bench.messages import Built, Failed, Job, Probed, Step, Timed, Weighed
+from vidgauge.bench.processes import Start, spawn
 from vidgauge.bench.profile_table import findings, summary, tables
 from vidgauge.bench.suite import Suite, parse_suite
 from vidgauge.bench.timing.comparison import again
@@ -85,8 +86,9 @@ class Worker:
         timeout: float,
         on_step: Callable[[Step], None] = lambda _step: None,
         deadline: float | None = None,
+        start: Start = spawn,
     ) -> Outcome:
-        del timeout, deadline
+        del timeout, deadline, start
         if len(self.jobs) == self.stop_at:
             raise KeyboardInterrupt
         self.jobs.append(job)
@@ -393,8 +395,9 @@ def test_a_search_ends_at_what_is_no_want_of_memory() -> None:
 def test_the_largest_extent_becomes_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Job] = []
 
-    def fits(job: Job, _timeout: float, deadline: float | None = None) -> Outcome:
+    def fits(job: Job, _timeout: float, deadline: float | None = None, start: Start = spawn) -> Outcome:
         assert deadline is not None
+        del start
         jobs.append(job)
         (variant,) = job.variants
         limits = {"joint_attention": 12, "spatial_attention": 100}
