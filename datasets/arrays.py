@@ -1,7 +1,9 @@
 """Frames out of NumPy files."""
 
 import math
+import stat
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,11 +15,15 @@ from vidgauge.datasets.errors import VideoError
 
 EXTENSIONS = (".npy", ".npz")
 
+_LARGEST_ARCHIVED = 2**32  # bytes: what is compressed is read as a whole
+_ERRORS = (OSError, ValueError, EOFError, MemoryError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
 
 def describe(path: Path) -> Description:
     """Size of the frames; such a file knows no rate."""
     _, height, width, _ = _load_thwc(path).shape
-    return Description(width, height, fps=math.nan, codec=path.suffix.lower()[1:], pixel_format="rgb24")
+    kind = path.suffix.lower()[1:]
+    return Description(width, height, fps=math.nan, codec=kind, pixel_format="rgb24", container=kind)
 
 
 def timeline(path: Path) -> NDArray[np.float64]:
@@ -47,10 +53,12 @@ def count(path: Path) -> int:
 
 def _load_thwc(path: Path) -> NDArray[np.uint8]:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for a writer
+            raise VideoError(path, "is no file but a pipe, a socket, a device or a folder")
         # Mapped, so that a clip of a large file does not read all of it.
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         array = loaded if isinstance(loaded, np.ndarray) else _only_array(path, loaded)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _ERRORS as error:
         raise VideoError(path, f"cannot be read as a NumPy file ({error})") from error
     if array.dtype != np.uint8:
         raise VideoError(path, f"holds {array.dtype}, but a video is uint8 with values 0 to 255")
@@ -71,5 +79,8 @@ def _only_array(path: Path, archive: "np.lib.npyio.NpzFile") -> np.ndarray:
             raise VideoError(
                 path, f"holds {len(archive.files)} arrays ({', '.join(archive.files)}); a video is one array"
             )
+        size = sum(member.file_size for member in archive.zip.infolist()) if archive.zip else 0
+        if size > _LARGEST_ARCHIVED:
+            raise VideoError(path, f"holds {size} bytes, more than the {_LARGEST_ARCHIVED} allowed; store it as .npy")
         array: np.ndarray = archive[archive.files[0]]
         return array

@@ -13,25 +13,50 @@ from vidgauge.datasets.decoding import decoded, packet_index
 from vidgauge.datasets.description import Description, frame_rate
 from vidgauge.datasets.libav import IMAGE_EXTENSIONS as IMAGE_EXTENSIONS
 from vidgauge.datasets.libav import opened
+from vidgauge.datasets.orientation import UPRIGHT, degrees_and_mirror, orientation
 from vidgauge.datasets.packets import PacketLog
 from vidgauge.datasets.seeking import decoded_at
+
+# libav's names and numbers (AVCOL_SPC_*, AVCOL_RANGE_*).
+_CONTAINERS = {"matroska,webm": "matroska", "mov,mp4,m4a,3gp,3g2,mj2": "mp4"}
+_COLOUR_SPACES = {
+    0: "rgb",
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+}
+_COLOUR_RANGES = {1: "limited", 2: "full"}
 
 EXTENSIONS = (".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm")
 
 
 def describe(path: Path) -> Description:
-    """Size, rate and coding, from the header and the packets; nothing is decoded."""
+    """Size, rate and coding, from the header, the packets and the first frame."""
     index = packet_index(path)
     with opened(path) as (container, stream):
-        context = stream.codec_context
+        first = next(decoded(container, stream, path, PacketLog(container, stream)))
+        rotation, mirrored = degrees_and_mirror(orientation(first) or UPRIGHT)
         # A GIF has delays and no rate: libav guesses one from the first of them.
         declared = 0.0 if container.format.name == "gif" else float(stream.average_rate or 0)
         return Description(
-            width=context.width,
-            height=context.height,
+            width=first.width,
+            height=first.height,
             fps=frame_rate(declared, index.shown_at),
-            codec=context.codec.canonical_name,
-            pixel_format=context.pix_fmt or "unknown",
+            codec=stream.codec_context.codec.canonical_name,
+            pixel_format=first.format.name,
+            container=_CONTAINERS.get(container.format.name, container.format.name),
+            bits=max(component.bits for component in first.format.components),
+            colour_space=_COLOUR_SPACES.get(int(first.colorspace), "unknown"),
+            colour_range=_COLOUR_RANGES.get(int(first.color_range), "unknown"),
+            rotation=rotation,
+            mirrored=mirrored,
+            interlaced=first.interlaced_frame,
+            pixel_aspect=float(stream.sample_aspect_ratio or 1),
         )
 
 

@@ -12,15 +12,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vidgauge.datasets.errors import VideoError
-
-# Counterclockwise degrees in the file's display matrix -> filters that bring the frames upright.
-_UPRIGHT = {
-    0: (),
-    90: (("transpose", "cclock"),),
-    -90: (("transpose", "clock"),),
-    180: (("hflip", ""), ("vflip", "")),
-    -180: (("hflip", ""), ("vflip", "")),
-}
+from vidgauge.datasets.orientation import orientation, upright_filters
 
 
 class ToRGB:
@@ -57,11 +49,12 @@ class ToRGB:
         return np.ascontiguousarray(self._graph.vpull().to_ndarray())
 
     def _graph_for(self, frame: VideoFrame, arguments: str) -> Graph:
-        if frame.rotation not in _UPRIGHT:
-            raise VideoError(self._path, f"is stored rotated by {frame.rotation} degrees, which is no multiple of 90")
+        turned = orientation(frame)
+        if turned is None:
+            raise VideoError(self._path, "is stored turned by an angle that is no multiple of 90 degrees")
         graph = Graph()
         graph.threads = 1
-        steps = [("buffer", arguments), *_UPRIGHT[frame.rotation], ("format", "rgb24"), ("buffersink", "")]
+        steps = [("buffer", arguments), *upright_filters(turned), ("format", "rgb24"), ("buffersink", "")]
         graph.link_nodes(*(graph.add(*step) for step in steps)).configure()
         return graph
 

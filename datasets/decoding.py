@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vidgauge.datasets.completeness import what_is_missing
-from vidgauge.datasets.errors import VideoError
+from vidgauge.datasets.errors import VideoError, unopened
 from vidgauge.datasets.libav import opened
 from vidgauge.datasets.packets import PacketIndex, PacketLog
 
@@ -43,8 +43,8 @@ def packet_index(path: Path) -> PacketIndex:
     """
     try:
         status = path.stat()
-    except OSError as error:
-        raise VideoError(path, f"cannot be opened ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        raise unopened(path, error) from error
     return _packet_index(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
 
 

@@ -1,4 +1,4 @@
-"""What can be said about a video without decoding its frames."""
+"""What can be said about a video without decoding more than its first frame."""
 
 import math
 from dataclasses import dataclass
@@ -15,9 +15,28 @@ class Description:
     fps: float
     """Frames per second; ``nan`` where the file does not say."""
     codec: str
-    """How libav calls the coding, or ``npy``, ``npz``."""
+    """How libav calls the coding, such as ``h264``; ``npy``, ``npz``."""
     pixel_format: str
     """How libav calls the pixel layout, such as ``yuv420p``."""
+    container: str
+    """What the file is, whatever its name says: ``avi``, ``gif``, ``matroska``, ``mp4`` (``mov`` too), ``npy``,
+    ``npz``, or ``folder``."""
+    bits: int = 8
+    """Bits of a stored sample."""
+    colour_space: str = "rgb"
+    """How libav calls the matrix between the stored colours and RGB, such as ``bt709``; ``unknown`` where the file does
+    not say, which is decoded as BT.601."""
+    colour_range: str = "full"
+    """``full``, ``limited``, or ``unknown`` where the file does not say, which is decoded as limited unless the pixel
+    format says otherwise (``yuvj420p``, grey, RGB)."""
+    rotation: int = 0
+    """Degrees clockwise by which decoding turns the stored frames to bring them upright."""
+    mirrored: bool = False
+    """Whether decoding mirrors them left to right, before it turns them."""
+    interlaced: bool = False
+    """Whether the first frame is made of two fields, of different times; frames come out as coded."""
+    pixel_aspect: float = 1.0
+    """Width of a pixel divided by its height, where the file says; frames come out as coded, not stretched."""
 
 
 def frame_rate(declared: float, timestamps: list[float]) -> float:

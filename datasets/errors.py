@@ -14,4 +14,11 @@ class VideoError(VidgaugeError):
         self.reason = " ".join(reason.split())
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        # A name may hold line breaks, and bytes that are no text.
+        name = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(self.path))
+        return f"{name}: {self.reason}"
+
+
+def unopened(path: Path, error: OSError | ValueError) -> VideoError:
+    """What to raise where the operating system will not open a file."""
+    return VideoError(path, f"cannot be opened ({getattr(error, 'strerror', None) or error})")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidgauge.datasets import containers
 from vidgauge.datasets.description import Description
-from vidgauge.datasets.errors import VideoError
+from vidgauge.datasets.errors import VideoError, unopened
 from vidgauge.datasets.libav import IMAGE_EXTENSIONS
 
 
@@ -25,7 +25,7 @@ def is_frame_folder(path: Path) -> bool:
 
 def describe(path: Path) -> Description:
     """Size and coding of the first image; such a folder knows no rate."""
-    return replace(containers.describe(_images(path)[0]), fps=math.nan)
+    return replace(containers.describe(_images(path)[0]), fps=math.nan, container="folder")
 
 
 def frames(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
@@ -69,14 +69,18 @@ def _only_frame(file: Path) -> NDArray[np.uint8]:
 
 
 def _images(path: Path) -> list[Path]:
-    images = sorted((entry for entry in path.iterdir() if _is_image(entry)), key=_natural)
+    try:
+        images = sorted((entry for entry in path.iterdir() if _is_image(entry)), key=_natural)
+    except OSError as error:
+        raise unopened(path, error) from error
     if not images:
         raise VideoError(path, f"is a folder without frames ({', '.join(IMAGE_EXTENSIONS)})")
     return images
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_EXTENSIONS and not path.name.startswith(".") and path.is_file()
+    # A link to nowhere, too: reading it will say what is wrong, and no frame is left out in silence.
+    return path.suffix.lower() in IMAGE_EXTENSIONS and not path.name.startswith(".") and not path.is_dir()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vidgauge.datasets import arrays, containers, frame_folders
 from vidgauge.datasets.description import Description
-from vidgauge.datasets.errors import VideoError
+from vidgauge.datasets.errors import VideoError, unopened
 
 EXTENSIONS = (*containers.EXTENSIONS, *arrays.EXTENSIONS)
 
@@ -33,21 +33,24 @@ class _Storage(Protocol):
 
 
 def describe_video(path: str | PathLike[str]) -> Description:
-    """Size, rate and coding, from the header and the packets; nothing is decoded.
+    """Size, rate and coding, from the header, the packets and the first frame; no other is decoded.
 
     Raises:
-        VideoError: the file is missing, empty or no video, or its packets show that it is damaged.
+        VideoError: the file is missing, empty or no video, or its packets or its first frame show that it is damaged.
     """
     return _storage(Path(path)).describe(Path(path))
 
 
 def timeline(path: str | PathLike[str]) -> NDArray[np.float64]:
-    """When each frame is shown: seconds, ``float64``, shape (frames,), in the order of display; nothing is decoded.
+    """When each frame is shown: seconds, ``float64``, shape (frames,), in the order of display.
 
     There are as many as ``decode_frames`` gives frames of a whole file. They are ``nan`` where the file knows no times.
+    Nothing is decoded, but for files whose packets do not tell how many frames they hold (rare codings, fields, files
+    that were cut in front of a picture they need): those are decoded to their end.
 
     Raises:
-        VideoError: as ``describe_video``. Damage that only decoding shows is not seen.
+        VideoError: the file is missing, empty or no video, or its packets show that it is damaged. Damage that only
+            decoding shows is not seen.
     """
     return _storage(Path(path)).timeline(Path(path))
 
@@ -84,8 +87,11 @@ def count_frames(path: str | PathLike[str]) -> int:
 
 
 def _storage(path: Path) -> _Storage:
-    if path.is_dir():
-        return frame_folders
+    try:
+        if path.is_dir():
+            return frame_folders
+    except OSError as error:  # a folder above it may not be entered
+        raise unopened(path, error) from error
     if path.suffix.lower() in containers.EXTENSIONS:
         return containers
     if path.suffix.lower() in arrays.EXTENSIONS:

@@ -1,11 +1,17 @@
 """A file that is not whole is refused by name, never read as a shorter video."""
 
+import io
+import os
 import pickle
+import resource
 import shutil
+import socket
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
 from av.video.frame import VideoFrame
@@ -246,4 +252,120 @@ def test_dropped_frames_in_avi_are_not_missing(encode: Encode, pattern: Pattern)
     assert [round(100 * time) for time in video.timestamps.tolist()] == [0, 1, 2, 6, 7, 12, 13]
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 9 // 10])
     with pytest.raises(VideoError, match="truncated"):
+        read_video(path)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.avi", "clip.npy", "clip.png"])
+def test_pipes_and_sockets_do_not_hang(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    os.mkfifo(path)
+    folder = tmp_path if name.endswith("png") else path
+    with pytest.raises(VideoError, match="pipe, a socket, a device"):
+        read_video(folder)
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        with pytest.raises(VideoError, match="pipe, a socket, a device"):
+            read_video(folder)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.npy", "folder"])
+def test_links_in_circles_and_to_nowhere_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(tmp_path / f"other-{name}")
+    with pytest.raises(VideoError, match=r"No such file|not a kind of video"):
+        read_video(tmp_path / name)
+    (tmp_path / f"other-{name}").symlink_to(tmp_path / name)
+    with pytest.raises(VideoError, match=r"Too many levels|not a kind of video"):
+        read_video(tmp_path / name)
+
+
+def test_a_frame_that_is_a_link_to_nowhere_is_not_left_out(tmp_path: Path, pattern: Pattern) -> None:
+    write_video(tmp_path / "frames", pattern(3), 8)
+    (tmp_path / "frames" / "000001.png").unlink()
+    (tmp_path / "frames" / "000001.png").symlink_to("elsewhere.png")
+    with pytest.raises(VideoError, match=r"000001\.png: cannot be opened"):
+        read_video(tmp_path / "frames")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.npy", "folder", "closed/clip.mp4"])
+def test_what_may_not_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.mkdir() if name == "folder" else path.write_bytes(b"content")
+    locked = path.parent if name.startswith("closed") else path
+    locked.chmod(0)
+    try:
+        with pytest.raises(VideoError, match="Permission denied"):
+            read_video(path)
+    finally:
+        locked.chmod(0o700)
+
+
+def test_names_of_any_bytes_are_read_and_told_in_one_line(encode: Encode, tmp_path: Path) -> None:
+    source = encode("plain.mp4")
+    expected = read_video(source).frames_thwc
+    for name in (b"two\nlines.mp4", b"'quoted' \"twice\".mp4", b"100%d %s.mp4", b"not \xff\xfe utf-8.mp4", b" .mp4"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        shutil.copy(source, path)
+        assert torch.equal(read_video(path).frames_thwc, expected)
+        path.write_bytes(b"")
+        with pytest.raises(VideoError) as caught:
+            read_video(path)
+        assert str(caught.value).isprintable()
+        assert str(caught.value).encode()
+
+
+def test_huge_frames_are_refused_before_they_take_memory(encode: Encode, tmp_path: Path, pattern: Pattern) -> None:
+    gif = encode("clip.gif")
+    data = bytearray(gif.read_bytes())
+    for size in (16_000, 65_535):
+        data[6:10] = size.to_bytes(2, "little") * 2
+        gif.write_bytes(data)
+        with pytest.raises(VideoError, match="declares frames .* of more than 67108864 pixels"):
+            read_video(gif)
+    path = tmp_path / "video.mkv"
+    write_video(path, pattern(2, 272, 320), 8)
+    data = bytearray(path.read_bytes())
+    for declared in (b"\xb0\x82\x01\x40", b"\xba\x82\x01\x10"):  # PixelWidth, PixelHeight
+        begin = data.index(declared)
+        data[begin + 2 : begin + 4] = (9000).to_bytes(2, "big")
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match="declares frames .* of more than 67108864 pixels"):
+        read_video(path)
+    (tmp_path / "frames").mkdir()
+    image = tmp_path / "frames" / "0.png"
+    VideoFrame.from_ndarray(pattern(1)[0].numpy(), format="rgb24").save(image)
+    data = bytearray(image.read_bytes())
+    data[16:24] = (20_000).to_bytes(4, "big") * 2
+    image.write_bytes(data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(VideoError, match=r"0\.png"):
+        read_video(tmp_path / "frames")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes; it declares 1.2 GB
+
+
+def test_archives_that_unpack_to_far_too_much_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (10**6, 1000, 1000, 3)}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("video.npy", header.getvalue())
+    with pytest.raises(VideoError, match=r"bomb\.npz"):
+        read_video(path)
+
+
+@pytest.mark.parametrize("damaged", [0, 10, 11, 23])
+def test_checksums_of_lossless_frames_are_heeded(tmp_path: Path, pattern: Pattern, damaged: int) -> None:
+    """FFV1's decoder repeats an older frame in place of a damaged one, and says so in its log alone."""
+    path = tmp_path / "video.mkv"
+    write_video(path, pattern(), 8)
+    with av.open(str(path)) as container:
+        middles = [packet.pos + packet.size // 2 for packet in container.demux(video=0) if packet.pos is not None]
+    data = bytearray(path.read_bytes())
+    data[middles[damaged]] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match=rf"packet {damaged} contradicts its checksum"):
         read_video(path)
