@@ -18,7 +18,6 @@ REGISTRIES = {
     "protocols": ("vidgauge.metrics.protocols", "PROTOCOLS"),
     "suites": ("vidgauge.bench.suites", "SUITES"),
     "systems": ("vidgauge.reference_models.systems", "SYSTEMS"),
-    "systems": ("vidgauge.reference_models.systems", "SYSTEMS"),
 }
 _COLUMNS = {  # fields of a cost, and how many of them make one of what is printed
     "parameters": ("parameters", 1, ",.0f"),
@@ -42,7 +41,7 @@ def list_(
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="For datasets: print a Markdown table.")] = False,
 ) -> None:
-    """List layers (with their costs), networks, protocols, data sets, suites or contests."""
+    """List layers (with their costs), systems, networks, protocols, data sets, suites or contests."""
     if what not in REGISTRIES:
         raise UsageError(f"there is no list of {what!r}; {near_misses(what, list(REGISTRIES))}")
     if shape is not None or settings:
