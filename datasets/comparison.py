@@ -23,9 +23,13 @@ _GLANCES = 256
 """Videos of each set that scoring looks at: enough to see a tenth of them differ."""
 
 KINDS: dict[str, Callable[[Inspection], str]] = {
+    "container": lambda video: str(video.container),
     "codec": lambda video: str(video.codec),
-    "pixel format": lambda video: str(video.pixel_format),
+    "pixel format": lambda video: f"{str(video.pixel_format).replace('yuvj', 'yuv')}, {_range_as_decoded(video)} range",
+    "pixel aspect": lambda video: f"{video.pixel_aspect:.4g}",
+    "scan": lambda video: "interlaced" if video.interlaced else "progressive",
     "size": lambda video: f"{video.width}x{video.height}",
+    "turned": lambda video: f"{video.rotation} degrees{' and mirrored' * bool(video.mirrored)}",
     "fps": lambda video: rate(video.fps),
     "spacing of frames": lambda video: "uneven" if video.uneven else "even",
 }
@@ -68,7 +72,7 @@ def differences(real: Sequence[Inspection], generated: Sequence[Inspection]) -> 
 
 
 def differences_at_a_glance(real: Sequence[Entry], generated: Sequence[Entry], workers: int) -> list[Difference]:
-    """The same from headers and packets of at most 256 videos of each set, evenly spread; nothing is decoded."""
+    """The same from headers, packets and first frames of at most 256 videos of each set, evenly spread."""
     return differences(*(list(glance_at_videos(_spread(entries), workers)) for entries in (real, generated)))
 
 
@@ -116,6 +120,12 @@ def _by_length(
 
 def _side(value: float, middle: float) -> str:
     return "longer" if value > middle else "shorter" if value < middle else "equal"
+
+
+def _range_as_decoded(video: Inspection) -> str:
+    pixels, told = str(video.pixel_format), str(video.colour_range)
+    coded = pixels.startswith(("yuv", "nv", "p0")) and not pixels.startswith("yuvj")
+    return told if told != "unknown" else "limited" if coded else "full"
 
 
 def _range(values: Sequence[float]) -> str:

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path, PurePath
@@ -41,6 +41,8 @@ class Listing:
     """The videos, sorted by identifier."""
     ignored: Counter[str] = field(default_factory=Counter)
     """How many files are no videos, by extension, or by what they are instead of files; hidden ones are not counted."""
+    notes: Sequence[str] = ()
+    """What else is to be said of them, such as that a data set has other numbers than were published."""
 
 
 def list_videos(path: str | PathLike[str]) -> list[Entry]:

@@ -9,12 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from vidgauge.datasets.decoding_jobs import Job, look
-from vidgauge.datasets.description import Description
+from vidgauge.datasets.decoding_jobs import Job
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry, printable
 from vidgauge.datasets.isolation import examine
-from vidgauge.datasets.reading import decode_frames, describe_video
+from vidgauge.datasets.reading import decode_frames, describe_video, timeline
 
 _PIECE = 2**20
 
@@ -39,10 +38,26 @@ class Inspection:
     """Frames per second; empty where the file does not say."""
     seconds: float | None = None
     """Length: frames divided by rate."""
+    container: str | None = None
+    """What the frames are stored in, whatever the name says."""
     codec: str | None = None
-    """How the frames are coded."""
+    """How they are coded."""
     pixel_format: str | None = None
     """How libav calls the pixel layout."""
+    bits: int | None = None
+    """Bits of a stored sample."""
+    colour_space: str | None = None
+    """How libav calls the matrix between the stored colours and RGB; ``unknown`` is decoded as BT.601."""
+    colour_range: str | None = None
+    """``full`` or ``limited``: which numbers are black and white; ``unknown`` is decoded as the pixel format asks."""
+    rotation: int | None = None
+    """Degrees clockwise by which decoding turns the frames upright."""
+    mirrored: bool | None = None
+    """Whether decoding mirrors them first."""
+    interlaced: bool | None = None
+    """Whether the first frame holds two fields, of different times."""
+    pixel_aspect: float | None = None
+    """Width of a pixel divided by its height; frames are not stretched."""
     uneven: bool = False
     """Whether some frame is shown more than half as long again as most: a variable rate, or frames that are missing."""
     digest: str | None = None
@@ -65,16 +80,23 @@ def inspect_videos(entries: Sequence[Entry], workers: int) -> Iterator[Inspectio
 
 
 def glance_at_videos(entries: Sequence[Entry], workers: int) -> Iterator[Inspection]:
-    """The same from headers and packets, decoding nothing: damage within frames is not seen."""
-    return _examined(entries, look, workers)
+    """The same from headers, packets and first frames: damage within other frames is not seen."""
+    return _examined(entries, glance, workers)
 
 
 def decode_all(path: Path) -> Iterator[Any]:
-    """The job of a decoder process: the fields of the description, each frame's size and time, and the digest."""
+    """The job of a decoder process: fields of the description, the digest, and each frame's time."""
     yield asdict(describe_video(path))
-    for frame_hwc, seconds in decode_frames(path):
-        yield [*frame_hwc.shape[:2], seconds]
     yield _digest(path)
+    for _, seconds in decode_frames(path):
+        yield seconds
+
+
+def glance(path: Path) -> Iterator[Any]:
+    """The same without a digest, and the times as the packets tell them."""
+    yield asdict(describe_video(path))
+    yield None
+    yield from timeline(path).tolist()
 
 
 def _examined(entries: Sequence[Entry], job: Job, workers: int) -> Iterator[Inspection]:
@@ -82,32 +104,24 @@ def _examined(entries: Sequence[Entry], job: Job, workers: int) -> Iterator[Insp
     for entry, (items, error) in zip(entries, answers, strict=True):
         if error is not None:
             yield Inspection(entry.id, entry.label, _bytes(entry.path), wrong=_reason(error, entry))
-        elif job is look:
-            description, times = Description(**items[0]), items[1].tolist()
-            yield _inspection(entry, description, times, (description.height, description.width), None)
         else:
-            description, *frames, digest = items
-            *size, _ = frames[-1]
-            yield _inspection(entry, Description(**description), [time for *_, time in frames], size, digest)
+            description, digest, *times = items
+            yield _inspection(entry, description, digest, times)
 
 
-def _inspection(
-    entry: Entry, described: Description, times: Sequence[float], size: Sequence[int], digest: str | None
-) -> Inspection:
-    fps = None if math.isnan(described.fps) else described.fps
+def _inspection(entry: Entry, described: dict[str, Any], digest: str | None, times: Sequence[float]) -> Inspection:
+    fps = None if math.isnan(described["fps"]) else described["fps"]
+    size = described["height"], described["width"]
+    height, width = reversed(size) if described["rotation"] % 180 else size
     return Inspection(
         id=entry.id,
         label=entry.label,
         bytes=_bytes(entry.path),
         frames=len(times),
-        width=size[1],
-        height=size[0],
-        fps=fps,
         seconds=len(times) / fps if fps else None,
-        codec=described.codec,
-        pixel_format=described.pixel_format,
         uneven=_uneven(times),
         digest=digest,
+        **described | {"width": width, "height": height, "fps": fps},
     )
 
 

@@ -23,6 +23,7 @@ def video(codec: str = "h264", size: tuple[int, int] = (320, 240), fps: float | 
         seconds=frames / fps if fps else None,
         codec=codec,
         pixel_format="yuv420p",
+        pixel_aspect=1.0,
     )
 
 
@@ -94,5 +95,7 @@ def test_a_glance_at_files_is_enough(
     encode("generated/a.mp4", pattern(12))
     (tmp_path / "generated" / "b.mp4").write_bytes(b"")
     real, generated = list_videos(tmp_path / "real"), list_videos(tmp_path / "generated")
-    (difference,) = differences_at_a_glance(real, generated, workers=0)
-    assert str(difference) == "codec: real 100 % mpeg4; generated 100 % h264"
+    assert [str(difference) for difference in differences_at_a_glance(real, generated, workers=0)] == [
+        "container: real 100 % avi; generated 100 % mp4",
+        "codec: real 100 % mpeg4; generated 100 % h264",
+    ]

@@ -40,7 +40,8 @@ def test_machines_read_everything(folder: Path, capsys: Capture) -> None:
     first = folder / "Run" / "a.mp4"
     assert by_id["Run/a.mp4"].items() >= {
         "label": "Run", "frames": 10, "width": 64, "height": 48, "fps": 10.0, "seconds": 1.0, "codec": "h264",
-        "pixel_format": "yuv420p", "uneven": False, "wrong": None, "bytes": first.stat().st_size,
+        "pixel_format": "yuv420p", "colour_range": "unknown", "container": "mp4", "rotation": 0, "interlaced": False,
+        "uneven": False, "wrong": None, "bytes": first.stat().st_size,
         "digest": hashlib.sha256(first.read_bytes()).hexdigest(),
     }.items()  # fmt: skip
     assert by_id["Run/b.gif"]["uneven"]
@@ -89,7 +90,7 @@ def test_two_sets_are_compared(folder: Path, capsys: Capture) -> None:
     assert run(["inspect", str(real), str(generated), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert list(answer) == ["real", "generated", "differences", "in_both"]
-    assert answer["differences"][0] == {"of": "codec", "real": "100 % h264", "generated": "100 % npy"}
+    assert answer["differences"][1] == {"of": "codec", "real": "100 % h264", "generated": "100 % npy"}
     assert answer["in_both"] == []
     assert run(["inspect", str(real), str(generated), "--strict"]) == 1
     assert "1 of 3 videos" in capsys.readouterr().err
@@ -104,6 +105,15 @@ def test_copies_are_found_in_a_set_and_across_two(folder: Path, capsys: Capture)
     out = capsys.readouterr().out
     assert "the same bytes: one.mp4, two.mp4" in out
     assert "2 generated videos are copies of real ones: one.mp4, two.mp4" in out
+
+
+def test_data_sets_are_inspected_by_name(folder: Path, capsys: Capture) -> None:
+    assert run(["inspect", f"folder@{folder}:Run", f"folder@{folder / 'Run'}", "--workers", "0"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].startswith(f"folder@{folder}:Run: 2 videos, 0 broken; 18 frames")
+    assert "WARNING  2 generated videos are copies of real ones: a.mp4, b.gif" in out
+    assert run(["inspect", f"ucf101@{folder}"]) == 2
+    assert "ucfTrainTestlist" in capsys.readouterr().err
 
 
 def test_equal_sets_are_said_to_be_equal(folder: Path, capsys: Capture) -> None:

@@ -1,13 +1,17 @@
 """What a video is: by decoding it, and the same at a glance."""
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 import torch
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
-from vidgauge.datasets import write_video
+from vidgauge.datasets import reading, write_video
 from vidgauge.datasets.folder import list_videos
 from vidgauge.datasets.inspection import glance_at_videos, inspect_videos
 from vidgauge.datasets.totals import total
@@ -55,4 +59,47 @@ def test_totals_count_broken_videos_as_broken_alone(folder: Path) -> None:
     assert totals.frames == 5 * 9 + 6 + 3 + 3 + 4
     assert (totals.shortest, totals.longest) == (3, 9)
     assert totals.kinds["codec"]["h264"] == 3
+    assert totals.kinds["container"] == {
+        "mp4": 2, "matroska": 2, "npy": 2, "avi": 1, "gif": 1, "folder": 1,
+    }  # fmt: skip
     assert totals.copies == [["g.npy", "z.npy"]]
+
+
+def test_range_fields_and_rotation_are_seen(tmp_path: Path, pattern: Pattern) -> None:
+    write(tmp_path / "limited.mp4", pattern(3), "yuv420p")
+    write(tmp_path / "full.mp4", pattern(3), "yuv420p", options={"color_range": "2"})
+    write(tmp_path / "fields.mp4", pattern(3), "yuv420p", options={"flags": "+ildct+ilme"})
+    seen = {video.id: video for video in inspect_videos(list_videos(tmp_path), workers=0)}
+    assert {name: (video.colour_range, video.interlaced) for name, video in seen.items()} == {
+        "fields.mp4": ("unknown", True),
+        "full.mp4": ("full", False),
+        "limited.mp4": ("unknown", False),
+    }
+    ranges = total(list(seen.values())).kinds["pixel format"]
+    assert ranges == {"yuv420p, limited range": 2, "yuv420p, full range": 1}
+
+
+def write(path: Path, frames_thwc: torch.Tensor, pixel_format: str, options: dict[str, str] | None = None) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options=options or {})
+        assert isinstance(stream, VideoStream)
+        stream.height, stream.width, stream.pix_fmt = *frames_thwc.shape[1:3], pixel_format
+        for frame_hwc in frames_thwc.numpy():
+            container.mux(stream.encode(VideoFrame.from_ndarray(frame_hwc, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_turned_videos_are_as_large_as_they_are_shown(tmp_path: Path, encode: Encode, degrees: int) -> None:
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    source = encode("source.mp4")
+    (tmp_path / "turned").mkdir()
+    turned = tmp_path / "turned" / "a.mp4"
+    command = [ffmpeg, "-v", "error", "-display_rotation", str(degrees), "-i", str(source), "-c", "copy", str(turned)]
+    subprocess.run(command, check=True)
+    entries = list_videos(turned)
+    (video,) = inspect_videos(entries, workers=0)
+    assert (video.width, video.height) == ((64, 48) if degrees == 180 else (48, 64))
+    assert video.rotation == -degrees % 360  # ffmpeg's option counts counterclockwise
+    assert [replace(video, digest=None)] == list(glance_at_videos(entries, workers=0))
+    assert next(reading.decode_frames(turned))[0].shape[:2] == (video.height, video.width)

@@ -4,7 +4,6 @@ import dataclasses
 import json as json_format
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,12 +21,16 @@ _FEW = 20
 _MOST_BROKEN = 100
 _MOST_WORKERS = 8
 _MOST_KINDS = 6
+_USUAL = {"progressive", "0 degrees", "even", "1"}
+"""Kinds that go without saying where there are no others."""
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A video, a folder of videos, or a folder of frames.")],
+    path: Annotated[
+        str, typer.Argument(help="A video, a folder of videos or of frames, or a data set: NAME@ROOT, NAME@ROOT:SPLIT.")
+    ],
     other: Annotated[
-        Path | None, typer.Argument(help="Generated videos, to be compared with those of PATH as the real ones.")
+        str | None, typer.Argument(help="Generated videos, to be compared with those of PATH as the real ones.")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="List each video, however many there are.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object with all videos and totals.")] = False,
@@ -37,17 +40,23 @@ def inspect(
     ] = None,
 ) -> None:
     """Decode every video under a path; say what they are together, what is wrong, and how they differ from others."""
-    from vidgauge.datasets.folder import scan
-
     paths = [path] if other is None else [path, other]
-    listings = [scan(each) for each in paths]
+    listings = [_listing(each) for each in paths]
     processes = min(_MOST_WORKERS, os.cpu_count() or 1) if workers is None else workers
     videos = _inspect_all(listings, processes)
     sets = [_Set(*parts) for parts in zip(paths, listings, videos, strict=True)]
     _say(_json(sets) if json else "\n\n".join([*(each.text(all_) for each in sets), *_comparison(sets)]))
     broken, inspected = sum(each.totals.broken for each in sets), sum(each.totals.videos for each in sets)
     if strict and broken:
-        raise VidgaugeError(f"{broken} of {inspected} videos under {' and '.join(map(str, paths))} are broken")
+        raise VidgaugeError(f"{broken} of {inspected} videos under {' and '.join(paths)} are broken")
+
+
+def _listing(path: str) -> "Listing":
+    from vidgauge.datasets.folder import Listing, scan
+    from vidgauge.datasets.opening import find_data_set
+
+    data = find_data_set(path)
+    return scan(path) if data is None else Listing(list(data.entries), notes=data.notes)
 
 
 class _InterruptedError(VidgaugeError):
@@ -76,21 +85,23 @@ def _inspect_all(listings: "list[Listing]", workers: int) -> "list[list[Inspecti
 class _Set:
     """The videos under one path."""
 
-    def __init__(self, path: Path, listing: "Listing", videos: "list[Inspection]") -> None:
+    def __init__(self, path: str, listing: "Listing", videos: "list[Inspection]") -> None:
         from vidgauge.datasets.folder import printable
         from vidgauge.datasets.totals import total
 
-        self.name, self.listing, self.videos = printable(str(path)), listing, videos
+        self.name, self.listing, self.videos = printable(path), listing, videos
         self.totals: Totals = total(videos)
 
     def fields(self) -> dict[str, Any]:
         """For machines."""
         totals = dataclasses.asdict(self.totals) | {"ignored": dict(sorted(self.listing.ignored.items()))}
-        return {"path": self.name, "videos": [dataclasses.asdict(video) for video in self.videos], "totals": totals}
+        videos = [dataclasses.asdict(video) for video in self.videos]
+        return {"path": self.name, "notes": list(self.listing.notes), "videos": videos, "totals": totals}
 
     def text(self, each: bool) -> str:
         """For people: first the totals, then what is broken, then each video if they are few or wanted."""
-        blocks = [[self._heading(), *self._kinds()], self._copies(), self._broken()]
+        notes = [f"NOTE  {note}" for note in self.listing.notes]
+        blocks = [[self._heading(), *self._kinds()], notes, self._copies(), self._broken()]
         if each or len(self.videos) <= _FEW:
             blocks.append(_table(self.videos))
         return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -106,7 +117,7 @@ class _Set:
     def _kinds(self) -> list[str]:
         kinds = self.totals.kinds | {"no videos": dict(self.listing.ignored.most_common())}
         width = max(map(len, kinds))
-        return [f"{name:{width}}  {_counts(counted)}" for name, counted in kinds.items() if counted]
+        return [f"{name:{width}}  {_counts(counted)}" for name, counted in kinds.items() if counted.keys() - _USUAL]
 
     def _copies(self) -> list[str]:
         groups = self.totals.copies
