@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vidgauge.datasets import gif
+from vidgauge.datasets.boxes import indexed_end
 from vidgauge.datasets.packets import Seen
 
 
@@ -35,7 +36,8 @@ def what_is_missing(container: InputContainer, stream: VideoStream, path: Path, 
         return f"it declares {stream.frames} frames and ends after {end + 1}" if cut else ""
     if "mp4" in kind:
         indexed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-        return "its index points beyond the end of the file" if indexed > path.stat().st_size else ""
+        cut = max(indexed, indexed_end(path)) > path.stat().st_size
+        return "its index points beyond the end of the file" if cut else ""
     if path.suffix.lower() in {".jpg", ".jpeg"}:
         data = path.read_bytes()  # within coded pixels neither marker can occur: start of scan, end of image
         return "" if data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") else "it ends within the picture"

@@ -1,5 +1,6 @@
 """Frames are byte for byte those of the ffmpeg program, and shown when it shows them."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -181,6 +182,16 @@ def test_gifs_drawn_in_parts(program: Program, disposal: str, offsetting: str) -
     assert_golden(program, path)
 
 
+@pytest.mark.skipif("VIDGAUGE_TEST_VIDEOS" not in os.environ, reason="set VIDGAUGE_TEST_VIDEOS to a folder of videos")
+def test_real_videos(program: Program) -> None:
+    folder = Path(os.environ["VIDGAUGE_TEST_VIDEOS"])
+    files = [path for path in sorted(folder.rglob("*")) if path.suffix in {".avi", ".gif", ".mp4"}]
+    assert files
+    for path in files:
+        if "broken" not in path.parts:
+            assert_golden(program, path, times=path.suffix != ".avi")
+
+
 @pytest.mark.parametrize("name", ["h264.mp4", "hevc.mp4", "mpeg4.mp4"])
 def test_colours_that_change_midway(program: Program, name: str) -> None:
     """Two halves of one size and different tags in one stream: each is converted by its own."""
@@ -193,3 +204,13 @@ def test_colours_that_change_midway(program: Program, name: str) -> None:
     (program.folder / "parts.txt").write_text("".join(listed))
     program.run("-f", "concat", "-i", "parts.txt", "-c", "copy", "joined.mkv")
     assert_golden(program, program.folder / "joined.mkv", times=False)
+
+
+def test_a_cut_between_fragments_is_seen_where_there_is_an_index_of_them(program: Program) -> None:
+    flags = "frag_keyframe+empty_moov+default_base_moof+global_sidx"
+    path = program.make("fragments.mp4", "-c:v", "libx264", "-g", "12", "-movflags", flags)
+    assert_golden(program, path)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"moof") - 4])
+    with pytest.raises(VideoError, match="beyond the end of the file"):
+        list(decode_frames(path))
