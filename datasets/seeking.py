@@ -4,7 +4,7 @@ No frame is trusted for its place alone. Packets carry their number through the 
 what comes out is not what the index foretold, the file is decoded from its start instead.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 from pathlib import Path
@@ -61,35 +61,40 @@ def _sought(
     path: Path, index: PacketIndex, order: list[int], indices: Sequence[int]
 ) -> Iterator[tuple[VideoFrame, VideoStream]]:
     entries = _entries(index, order)
+    places = [place for place, _ in entries]
 
     def entry_of(place: int) -> tuple[int, int]:
-        return max(entry for entry in entries if entry[0] <= order[place] and entry[1] <= place)
+        latest = bisect_right(places, place) - 1
+        while entries[latest][1] > order[place]:
+            latest -= 1
+        return entries[latest]
 
     with opened(path) as (container, stream):
         packets = _Packets(container, stream, index)
-        for (entry, first), group in groupby(indices, key=entry_of):
-            wanted = list(group)
+        for (first, entry), group in groupby(indices, key=entry_of):
+            wanted = set(group)
+            last = max(wanted)
             decoded_on = _frames(packets.since(entry), stream, order, first)
             # What lies between is checked too: the wanted frame may refer to it.
             for place, frame in enumerate(sound(decoded_on, first, path), start=first):
                 if place in wanted:
                     yield frame, stream
-                if place == wanted[-1]:
+                if place == last:
                     break
             else:
                 raise _AstrayError
 
 
 def _entries(index: PacketIndex, order: list[int]) -> list[tuple[int, int]]:
-    """Each packet with which decoding may begin, and the place of the first frame that is then exact."""
+    """The place of the first frame that is exact if decoding begins with a packet, and that packet; ascending."""
     places = {number: place for place, number in enumerate(order)}
     times = [index.packets[number].pts or 0 for number in order]
-    return [
+    return sorted(
         # One that is not shown itself stands in front of the first that is shown after it.
-        (number, places[number] if number in places else bisect_left(times, packet.pts or 0))
+        (places[number] if number in places else bisect_left(times, packet.pts or 0), number)
         for number, packet in enumerate(index.packets)
         if packet.entry
-    ]
+    )
 
 
 def _frames(
