@@ -72,7 +72,7 @@ class Inception(nn.Module):
                 f"inception was given frames of {channels} channels and {height}x{width}; "
                 f"it needs 3 channels and {_SIZE}x{_SIZE}"
             )
-        frames_ntd = self.pool(self.scale(video_bcthw.transpose(1, 2).flatten(0, 1))).unflatten(0, (batch, -1))
+        frames_ntd = self.pool(self.scale(video_bcthw.transpose(1, 2).flatten(0, 1))).reshape(batch, -1, 2048)
         logits_ntd = frames_ntd @ self.fc.weight.T
         return {"frames_ntd": frames_ntd, "logits_ntd": logits_ntd, "probabilities_ntk": logits_ntd.softmax(dim=2)}
 

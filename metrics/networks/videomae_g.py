@@ -138,7 +138,7 @@ class Attention(nn.Module):
     def forward(self, tokens_bnd: Tensor) -> Tensor:
         """(B, N, D) to the same."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
-        qkv = F.linear(tokens_bnd, self.qkv.weight, bias).unflatten(2, (3, self._heads, -1))
+        qkv = F.linear(tokens_bnd, self.qkv.weight, bias).reshape(*tokens_bnd.shape[:2], 3, self._heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D / heads)
         mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
         projected: Tensor = self.proj(mixed)

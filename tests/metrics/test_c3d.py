@@ -1,7 +1,7 @@
 """C3D: its shapes and counts, what it subtracts, its pools, and the published files' names."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -108,7 +108,8 @@ def test_published_names(names: dict[str, str], on_meta: C3D) -> None:
 
 def test_the_published_files_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGAUGE_WEIGHTS", str(tmp_path))
-    np.savez(tmp_path / "conv3d_deepnetA_ucf.npz", **{name: np.zeros(1, np.float32) for name in CHAINER_NAMES.values()})
+    arrays: dict[str, Any] = {name: np.zeros(1, np.float32) for name in CHAINER_NAMES.values()}
+    np.savez(tmp_path / "conv3d_deepnetA_ucf.npz", **arrays)
     np.savez(tmp_path / "mean2.npz", mean=np.zeros((3, 16, 128, 171), np.float32))
     with pytest.raises(
         VidgaugeError, match=r"another shape for conv1a\.bias, conv1a\.weight, conv2a\.bias and 19 more"
