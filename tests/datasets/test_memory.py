@@ -19,17 +19,21 @@ from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import list_videos
 from vidgauge.datasets.loading import Clip, iterate_clips
 
+def mebibytes(task, field):
+    try:
+        return int((task / "smaps_rollup").read_text().split(f"\\n{field}:")[1].split()[0]) / 1024
+    except OSError:  # it has ended
+        return 0.0
+
 def held():
-    total = 0
-    tasks = [Path("/proc/self")]
+    # Of this process only what is its own: its share of libraries depends on who else has them.
+    total = mebibytes(Path("/proc/self"), "Pss_Anon")
     for thread in Path("/proc/self/task").iterdir():
-        tasks += [Path("/proc") / child for child in (thread / "children").read_text().split()]
-    for task in tasks:
-        try:  # what is shared between processes counts once
-            total += int((task / "smaps_rollup").read_text().split("Pss:")[1].split()[0])
-        except OSError:
-            pass
-    return total / 1024
+        for child in (thread / "children").read_text().split():
+            task = Path("/proc") / child
+            if b"decoding_worker" in (task / "cmdline").read_bytes():  # before that, it is a copy of this process
+                total += mebibytes(task, "Rss")
+    return total
 
 def watch():
     while not done:
