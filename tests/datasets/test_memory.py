@@ -26,13 +26,13 @@ def mebibytes(task, field):
         return 0.0
 
 def held():
-    # Of this process only what is its own: its share of libraries depends on who else has them.
+    # Only what is their own: libraries are there already, and whose share they are depends on who else has them.
     total = mebibytes(Path("/proc/self"), "Pss_Anon")
     for thread in Path("/proc/self/task").iterdir():
         for child in (thread / "children").read_text().split():
             task = Path("/proc") / child
             if b"decoding_worker" in (task / "cmdline").read_bytes():  # before that, it is a copy of this process
-                total += mebibytes(task, "Rss")
+                total += mebibytes(task, "Private_Dirty") + mebibytes(task, "Private_Clean")
     return total
 
 def watch():
