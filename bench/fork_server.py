@@ -23,8 +23,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, NoReturn, Self
 
-from vidgauge.bench.limits import die_with_parent
 from vidgauge.bench.processes import Process, kill_group, spawn
+from vidgauge.limits import die_with_parent
 
 _COMMAND = [sys.executable, "-P", "-m", "vidgauge.bench.fork_server"]
 PRELOADED = ["vidgauge.bench.worker", "torch.fx.experimental.symbolic_shapes"]

@@ -14,13 +14,13 @@ from torch import nn
 from vidgauge.bench import passes
 from vidgauge.bench.backend import compiled_backends, observe
 from vidgauge.bench.construct import construct
-from vidgauge.bench.limits import die_with_parent, limit_memory
 from vidgauge.bench.memory import Peak, peak
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
 from vidgauge.bench.suite import Direction, Variant
 from vidgauge.bench.timing.comparison import again, against
 from vidgauge.bench.timing.rounds import Action, run_rounds
 from vidgauge.errors import UsageError
+from vidgauge.limits import die_with_parent, limit_memory
 from vidgauge.reference_models.layouts import LAYOUTS
 from vidgauge.reference_models.measured import Measured
 

@@ -65,7 +65,8 @@ class Protocol(Frozen):
             clip = ClipRule(**(self.clip.model_dump() | given))
         except ValidationError as error:
             problem = error.errors()[0]
-            raise UsageError(f"clip rule: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+            where = [str(part) for part in problem["loc"]]  # empty where it is about the whole rule
+            raise UsageError(": ".join(["clip rule", *where, problem["msg"]])) from error
         changed = [f"{key}={value}" for key, value in given.items() if value != getattr(self.clip, key)]
         if not changed:
             return self

@@ -251,7 +251,7 @@ def test_a_server_that_dies_takes_its_worker_along_and_is_done_without(
 ) -> None:
     monkeypatch.setattr(processes, "COMMAND", [sys.executable, "-I", str(tmp_path / "worker.py")])
     script = """
-from vidgauge.bench.limits import die_with_parent
+from vidgauge.limits import die_with_parent
 die_with_parent()
 step("a", str(os.getpid()))
 if "fatal" in names:

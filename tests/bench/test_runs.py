@@ -423,7 +423,7 @@ def test_the_largest_extent_becomes_a_record(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.skipif(sys.platform != "linux", reason="limits need Linux")
 def test_memory_is_refused_beyond_the_limit() -> None:
     script = """
-from vidgauge.bench.limits import limit_memory
+from vidgauge.limits import limit_memory
 limit_memory(64 * 2**20)
 small = bytearray(16 * 2**20)
 try:
