@@ -10,7 +10,9 @@ NOT_SAID = "\N{EN DASH}"  # of a configuration key that other rows have
 
 _FIRST_KEYS = ("case", "direction", "batch", "shape", "dtype", "device", "layout", "backend", "threads")
 _KEYS_OF_EVERY_CASE = frozenset({"case", "batch", "backend"})  # columns even where all rows agree
-_NAMED_BY_ROW = frozenset({"generated", "layer", "layer_config", "system"})  # a column only where the name is not enough
+_NAMED_BY_ROW = frozenset(
+    {"generated", "layer", "layer_config", "system"}
+)  # a column only where the name is not enough
 _LONGEST_TEXT = 60
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
