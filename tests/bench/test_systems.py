@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Registry[Preset]:
 @pytest.fixture
 def toys(shelf: Registry[Preset]) -> None:
     for name, frames in (("toy/tiny", 2), ("toy/small", 4), ("other/tiny", 2), ("toy/paper", 64)):
-        shelf.register(name)(Preset(f"{frames} frames", "video_bcthw", lambda frames=frames: Toy(frames)))
+        shelf.register(name)(Preset(f"{frames} frames", "video_bcthw", partial(Toy, frames)))
 
 
 ASKED: dict[str, Any] = {"presets": ["*/tiny", "*/small"], "directions": ["inference"], "budget": 0.2}
