@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from vidgauge.datasets.conversion import ToRGB
 from vidgauge.datasets.decoding import decoded, packet_index
 from vidgauge.datasets.description import Description, frame_rate
-from vidgauge.datasets.libav import IMAGE_EXTENSIONS as IMAGE_EXTENSIONS
 from vidgauge.datasets.libav import opened
 from vidgauge.datasets.orientation import UPRIGHT, degrees_and_mirror, orientation
 from vidgauge.datasets.packets import PacketLog
@@ -32,7 +31,7 @@ _COLOUR_SPACES = {
 }
 _COLOUR_RANGES = {1: "limited", 2: "full"}
 
-EXTENSIONS = (".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm")
+EXTENSIONS = (".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 
 def describe(path: Path) -> Description:

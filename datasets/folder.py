@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path, PurePath
 from typing import Literal
 
-from vidgauge.datasets.containers import IMAGE_EXTENSIONS
+from vidgauge.datasets.libav import IMAGE_EXTENSIONS
 from vidgauge.datasets.reading import EXTENSIONS
 from vidgauge.errors import UsageError
 

@@ -15,14 +15,6 @@ from vidgauge.datasets.errors import VideoError, unopened
 from vidgauge.datasets.libav import IMAGE_EXTENSIONS
 
 
-def is_frame_folder(path: Path) -> bool:
-    """Whether the path is a folder that holds images and nothing else (hidden files aside)."""
-    if not path.is_dir():
-        return False
-    names = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    return bool(names) and all(_is_image(entry) for entry in names)
-
-
 def describe(path: Path) -> Description:
     """Size and coding of the first image; such a folder knows no rate."""
     return replace(containers.describe(_images(path)[0]), fps=math.nan, container="folder")

@@ -22,7 +22,7 @@ class Video:
 
 
 def read_video(path: str | PathLike[str]) -> Video:
-    """Read a whole video: avi, gif, mkv, mov, mp4, webm, npy, npz, or a folder of png or jpg frames.
+    """Read a whole video: a file of one of ``reading.EXTENSIONS``, or a folder of png or jpg frames.
 
     Frames are exactly those that the ``ffmpeg`` program gives as ``rgb24``, turned upright by the file's metadata.
 

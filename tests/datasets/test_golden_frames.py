@@ -105,7 +105,18 @@ CODINGS: dict[str, tuple[str, ...]] = {
     "png-alpha.mov": ("-c:v", "png", "-pix_fmt", "rgba"),
     "animation.mov": ("-c:v", "qtrle", "-pix_fmt", "argb"),
     "drawn.gif": (),
+    "h264.m4v": ("-c:v", "libx264"),
+    "h263.3gp": ("-c:v", "h263", "-s", "176x144"),
+    "mpeg4.3gp": ("-c:v", "mpeg4"),
+    "mpeg1.mpeg": ("-c:v", "mpeg1video"),
+    "mpeg2.mpg": ("-c:v", "mpeg2video"),
+    "sorenson.flv": ("-c:v", "flv"),
+    "h264.flv": ("-c:v", "libx264"),
+    "wmv2.wmv": ("-c:v", "wmv2"),
 }
+CONTAINERS = {".mkv": "matroska", ".webm": "matroska", ".mpg": "mpeg", ".mpeg": "mpeg", ".wmv": "asf"} | dict.fromkeys(
+    (".mp4", ".mov", ".m4v", ".3gp"), "mp4"
+)
 
 
 @pytest.mark.parametrize("name", CODINGS)
@@ -115,8 +126,7 @@ def test_codings(program: Program, name: str) -> None:
     assert_golden(program, path, times=name != "packed.avi")
     described = describe_video(path)
     assert not described.interlaced
-    expected = {".avi": "avi", ".gif": "gif", ".mkv": "matroska", ".webm": "matroska", ".mp4": "mp4", ".mov": "mp4"}
-    assert described.container == expected[path.suffix]
+    assert described.container == CONTAINERS.get(path.suffix, path.suffix[1:])
     assert described.codec == {"av1": "av1", "xvid": "mpeg4"}.get(name.partition(".")[0], described.codec)
 
 
