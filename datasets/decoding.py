@@ -1,6 +1,6 @@
 """Decoding from the first packet to the last, with every check that nothing is missing or damaged."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,12 +15,24 @@ from vidgauge.datasets.libav import opened
 from vidgauge.datasets.packets import PacketIndex, PacketLog
 
 
-def decoded(container: InputContainer, stream: VideoStream, path: Path, log: PacketLog) -> Iterator[VideoFrame]:
-    """All frames in the order of display, or VideoError at the first sign that one is missing or damaged."""
+def decoded(
+    container: InputContainer, stream: VideoStream, path: Path, log: PacketLog, damaged: Sequence[int] = ()
+) -> Iterator[VideoFrame]:
+    """All frames in the order of display, or VideoError at the first sign that one is missing or damaged.
+
+    Args:
+        container: the opened file.
+        stream: its video.
+        path: the file.
+        log: is told of each packet.
+        damaged: packets whose checksums are known to be wrong. Without an index that is not known of the first ones:
+            a file in which none is right was written without checksums.
+    """
     n_frames, interlaced = 0, False
     for packet in _packets(container, stream, path, log):
-        if log.damaged:
-            raise VideoError(path, f"is damaged: packet {log.damaged[0]} contradicts its checksum")
+        wrong = log.damaged or [number for number in damaged if number < len(log.packets)]
+        if wrong:
+            raise VideoError(path, f"is damaged: packet {wrong[0]} contradicts its checksum")
         for frame in sound(stream.decode(packet), n_frames, path):
             if n_frames == 0:
                 _refuse_headless(frame, log, path)

@@ -36,16 +36,16 @@ def decoded_at(path: Path, indices: Sequence[int]) -> Iterator[tuple[VideoFrame,
                 yield frame
         except (_AstrayError, VideoError):  # is the file damaged, or was it entered in the wrong place?
             pass
-    yield from _counted(path, indices[found:])
+    yield from _counted(path, indices[found:], index.damaged)
 
 
-def _counted(path: Path, indices: Sequence[int]) -> Iterator[tuple[VideoFrame, VideoStream]]:
+def _counted(path: Path, indices: Sequence[int], damaged: Sequence[int]) -> Iterator[tuple[VideoFrame, VideoStream]]:
     """Decode from the start and count."""
     if not indices:
         return
     wanted, number = set(indices), -1
     with opened(path) as (container, stream):
-        for number, frame in enumerate(decoded(container, stream, path, PacketLog(container, stream))):
+        for number, frame in enumerate(decoded(container, stream, path, PacketLog(container, stream), damaged)):
             if number in wanted:
                 yield frame, stream
             if number == indices[-1]:

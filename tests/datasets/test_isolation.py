@@ -195,6 +195,7 @@ from vidgauge.datasets.loading import iterate_clips
 outcomes = iterate_clips(list_videos(Path(sys.argv[1])), ClipRule(frames=2, offset="all"), workers=2)
 print(next(outcomes).id, flush=True)
 """
+INTERRUPTIBLE = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
 WITHOUT_TORCH = """
 import sys
 from pathlib import Path
@@ -259,18 +260,20 @@ def test_a_script_without_a_guard_works_and_leaves_nothing(
 def test_an_interrupt_ends_the_run_and_its_decoders(encode: Encode, tmp_path: Path) -> None:
     encode("videos/a.mp4")
     mark = f"VIDGAUGE_TEST_MARK={tmp_path}"
-    process = subprocess.Popen(
-        [sys.executable, "-c", WITHOUT_TORCH + "import time\ntime.sleep(600)", str(tmp_path / "videos")],
+    # Where tests run in the background, their children begin with interrupts ignored.
+    script = f"{INTERRUPTIBLE}{WITHOUT_TORCH}import time\ntime.sleep(600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "videos")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | dict([mark.split("=")]),
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "a.mp4#0\n"
-    assert alive(mark)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "a.mp4#0\n"
+        assert alive(mark)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert errors.strip().endswith("KeyboardInterrupt")
     assert process.returncode == -signal.SIGINT
     assert not alive(mark)

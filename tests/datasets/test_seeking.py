@@ -238,6 +238,18 @@ def test_damage_elsewhere_is_not_seen_and_damage_here_is(program: Program) -> No
         whole(path)
 
 
+def test_damage_of_the_first_packets_is_seen(program: Program) -> None:
+    """Also where no packet before the wanted frames is right: a file without checksums would look like that."""
+    path = program.make("slices.mkv", *CODINGS["slices.mkv"])
+    data = bytearray(path.read_bytes())
+    for packet in packet_index(path).packets[:4]:
+        assert packet.position is not None
+        data[packet.position + 60 : packet.position + 80] = bytes(20)
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match="packet 0 contradicts its checksum"):
+        list(frames_at(path, [0, 1, 2, 3]))
+
+
 def test_a_file_that_changes_is_read_anew(program: Program) -> None:
     path = program.make("plain.avi", *CODINGS["plain.avi"])
     assert len(timeline(path)) == 60
