@@ -86,7 +86,7 @@ def assert_seeking_is_exact(path: Path) -> None:
 
 @pytest.fixture
 def no_falling_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    def counted(path: Path, indices: list[int]) -> Iterator[VideoFrame]:
+    def counted(path: Path, indices: list[int], _damaged: list[int]) -> Iterator[VideoFrame]:
         assert not indices, f"{path.name} was decoded from its start for {indices}"
         return iter(())
 
