@@ -162,7 +162,8 @@ def test_a_decoder_that_cannot_start_is_no_files_fault(monkeypatch: pytest.Monke
 
 def children() -> set[int]:
     """Processes that this one started and that run, or have not been asked how they ended."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())]  # -ww: however wide COLUMNS says we are
+    listed = subprocess.run(command, capture_output=True, text=True)
     return {int(line.split()[0]) for line in listed.stdout.splitlines() if "decoding_worker" in line or "<def" in line}
 
 
