@@ -26,8 +26,7 @@ class ToRGB:
     def __init__(self, stream: VideoStream, path: Path) -> None:
         self._stream = stream
         self._path = path
-        self._size = ""
-        self._arguments = ""
+        self._layout: tuple[object, ...] = ()
         self._graph = Graph()
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
@@ -36,27 +35,33 @@ class ToRGB:
         Raises:
             VideoError: the frame differs in size from those before it, or is stored rotated by an odd angle.
         """
-        size = f"{frame.width}x{frame.height}"
-        self._size = self._size or size
-        if size != self._size:
-            raise VideoError(self._path, f"changes from {self._size} to {size} midway")
-        arguments = _buffer_arguments(frame, self._stream)
-        if arguments != self._arguments:
-            self._graph = self._graph_for(frame, arguments)
-            self._arguments = arguments
+        layout = frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range
+        if layout != self._layout:
+            if self._layout and layout[:2] != self._layout[:2]:
+                was, now = (f"{width}x{height}" for width, height, *_ in (self._layout, layout))
+                raise VideoError(self._path, f"changes from {was} to {now} midway")
+            self._graph, self._layout = self._graph_for(frame), layout
         self._graph.vpush(frame)
-        # Contiguous: what libav hands out can have padded rows.
-        return np.ascontiguousarray(self._graph.vpull().to_ndarray())
+        return _pixels(self._graph.vpull())
 
-    def _graph_for(self, frame: VideoFrame, arguments: str) -> Graph:
+    def _graph_for(self, frame: VideoFrame) -> Graph:
         turned = orientation(frame)
         if turned is None:
             raise VideoError(self._path, "is stored turned by an angle that is no multiple of 90 degrees")
         graph = Graph()
         graph.threads = 1
+        arguments = _buffer_arguments(frame, self._stream)
         steps = [("buffer", arguments), *upright_filters(turned), ("format", "rgb24"), ("buffersink", "")]
         graph.link_nodes(*(graph.add(*step) for step in steps)).configure()
         return graph
+
+
+def _pixels(frame: VideoFrame) -> NDArray[np.uint8]:
+    """The frame's own memory, which lives as long as the array; a copy where libav has padded the rows."""
+    (plane,) = frame.planes
+    size = frame.height * plane.line_size
+    rows = np.frombuffer(memoryview(plane), np.uint8, size).reshape(frame.height, -1)
+    return np.ascontiguousarray(rows[:, : 3 * frame.width]).reshape(frame.height, frame.width, 3)
 
 
 def _buffer_arguments(frame: VideoFrame, stream: VideoStream) -> str:

@@ -44,6 +44,7 @@ def main() -> None:
         try:
             for item in carefully(_find(job["job"]), Path(job["path"]), *job["arguments"]):
                 _send_item(channel, item)
+                del item  # or it would be held while the next is made
         except VideoError as error:
             _send(channel, ERROR, [str(error.path), error.reason])
         else:
