@@ -14,9 +14,14 @@ from vidgauge.datasets.errors import VideoError
 Job = Callable[..., Iterator[Any]]
 
 
+def describe(path: Path) -> Iterator[dict[str, Any]]:
+    """The fields of the file's ``Description``."""
+    yield asdict(reading.describe_video(path))
+
+
 def look(path: Path) -> Iterator[dict[str, Any] | NDArray[np.float64]]:
     """The fields of the file's ``Description``, then its timeline."""
-    yield asdict(reading.describe_video(path))
+    yield from describe(path)
     yield reading.timeline(path)
 
 

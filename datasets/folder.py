@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path, PurePath
 from typing import Literal
 
+from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.libav import IMAGE_EXTENSIONS
 from vidgauge.datasets.reading import EXTENSIONS
 from vidgauge.errors import UsageError
@@ -83,6 +84,12 @@ def printable(name: str) -> str:
     if name.isprintable() and "\\" not in name:
         return name
     return "".join(map(_written_out, name))
+
+
+def reason_within(entry: Entry, error: VideoError) -> str:
+    """Why a video fails; where it is a folder of frames, with the name of the frame that does."""
+    within = "" if error.path == entry.path else f"{printable(error.path.name)}: "
+    return within + error.reason
 
 
 def _written_out(letter: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from vidgauge.datasets.decoding_jobs import Job
 from vidgauge.datasets.errors import VideoError
-from vidgauge.datasets.folder import Entry, printable
+from vidgauge.datasets.folder import Entry, reason_within
 from vidgauge.datasets.isolation import examine
 from vidgauge.datasets.reading import decode_frames, describe_video, timeline
 
@@ -131,8 +131,7 @@ def _uneven(times: Sequence[float]) -> bool:
 
 
 def _reason(error: VideoError, entry: Entry) -> str:
-    within = "" if error.path == entry.path else f"{printable(error.path.name)}: "  # one of a folder of frames
-    return within + error.reason.encode("utf-8", "backslashreplace").decode()
+    return reason_within(entry, error).encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(path: Path) -> str:

@@ -25,6 +25,7 @@ from vidgauge.datasets.decoding_jobs import Job, carefully
 from vidgauge.datasets.decoding_worker import END, ERROR, HEADER, ITEM
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.prefetch import in_order
+from vidgauge.environment import processors
 from vidgauge.errors import VidgaugeError
 
 if sys.platform != "win32":
@@ -38,6 +39,7 @@ PATIENCE = 120.0
 since the last key frame have to be decoded, which may be the whole file."""
 
 _STARTUP_SECONDS = 120.0
+_MOST_WORKERS = 8
 _COMMAND = [sys.executable, "-P", "-m", "vidgauge.datasets.decoding_worker"]  # -P: no folder beside us is imported
 _NONSENSE = "confuses its decoder, which answers with nonsense"
 _LONGEST = 2**26  # bytes of JSON in one message
@@ -47,6 +49,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 Place = Callable[[tuple[int, ...], str], NDArray[Any]]
 """Where the array comes that has this shape and data type."""
+
+
+def default_workers() -> int:
+    """As many decoder processes as there are processors, up to 8."""
+    return min(_MOST_WORKERS, processors())
 
 
 class Run(Protocol):

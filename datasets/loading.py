@@ -1,6 +1,5 @@
 """Clips out of many videos: in the same order and with the same bytes whatever the number of workers."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +10,9 @@ from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.cutting import Cutter
 from vidgauge.datasets.decoding_jobs import look, pick, whole
 from vidgauge.datasets.errors import VideoError
-from vidgauge.datasets.folder import Entry, printable
-from vidgauge.datasets.isolation import Run, isolated
+from vidgauge.datasets.folder import Entry, reason_within
+from vidgauge.datasets.isolation import Run, default_workers, isolated
 from vidgauge.errors import UsageError
-
-_MOST_WORKERS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +74,7 @@ def iterate_clips(
         VideoError: a video gives no clip, and ``strict`` or ``rule.short == "fail"`` says that this must not be.
     """
     if workers is None:
-        workers = min(_MOST_WORKERS, _processors())
+        workers = default_workers()
     if workers < 0:
         raise UsageError(f"workers is {workers}; give 0 or more")
     return isolated(entries, partial(_answers, rule, strict), workers, weigh=_weight)
@@ -127,8 +124,7 @@ def _answers(rule: ClipRule | None, strict: bool, run: Run, entry: Entry) -> Ite
 
 
 def _reason(error: VideoError, entry: Entry, n_clips: int) -> str:
-    frame = "" if error.path == entry.path else f"{printable(error.path.name)}: "  # one of a folder of frames
-    return frame + error.reason + (f" (after {n_clips} clips, which are whole)" if n_clips else "")
+    return reason_within(entry, error) + (f" (after {n_clips} clips, which are whole)" if n_clips else "")
 
 
 def _how_short(rule: ClipRule, timestamps: Sequence[float]) -> str:
@@ -140,7 +136,3 @@ def _how_short(rule: ClipRule, timestamps: Sequence[float]) -> str:
 
 def _weight(answer: Clip | Failure) -> int:
     return answer.frames_thwc.numel() if isinstance(answer, Clip) else 0
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

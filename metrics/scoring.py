@@ -11,10 +11,10 @@ from typing import Any
 from vidgauge.datasets.captions import caption_videos, read_captions
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.comparison import differences_at_a_glance
-from vidgauge.datasets.errors import VideoError
+from vidgauge.datasets.decoding_jobs import describe
 from vidgauge.datasets.folder import Entry, list_videos
+from vidgauge.datasets.isolation import examine
 from vidgauge.datasets.opening import find_data_set
-from vidgauge.datasets.reading import describe_video
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError
 from vidgauge.metrics.bootstrap import bootstrap
@@ -96,7 +96,7 @@ def score(
     """
     chosen = [protocol.with_clips(**(clips or {})) for protocol in select(list(protocols))]
     real_set, generated_set = VideoSet.open(real, strict), VideoSet.open(generated, strict)
-    caption_of = None if captions is None else _captions(generated_set.entries, Path(captions))
+    caption_of = None if captions is None else _captions(generated_set.entries, Path(captions), workers)
     passes = _passes(chosen)
     total = sum(
         len(real_set.entries) * bool(comparing) + len(generated_set.entries) for _, comparing in passes.values()
@@ -139,21 +139,15 @@ def _unlike(real: Sequence[Entry], generated: Sequence[Entry], workers: int) -> 
     ]
 
 
-def _captions(entries: list[Entry], path: Path) -> dict[str, str]:
+def _captions(entries: list[Entry], path: Path, workers: int) -> dict[str, str]:
     """Each video's caption, before any of them is decoded; one that cannot be opened anyway needs none."""
     captions = read_captions(path)
     try:
         return caption_videos(entries, captions)
     except UsageError:
-        return caption_videos([entry for entry in entries if _opens(entry)], captions)
-
-
-def _opens(entry: Entry) -> bool:
-    try:
-        describe_video(entry.path)
-    except VideoError:
-        return False
-    return True
+        described = examine([entry.path for entry in entries], describe, workers)
+        opened = [entry for entry, (_, error) in zip(entries, described, strict=True) if error is None]
+        return caption_videos(opened, captions)
 
 
 def _passes(protocols: Sequence[Protocol]) -> dict[ClipRule, tuple[list[NetworkUse], list[NetworkUse]]]:

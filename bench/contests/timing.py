@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from vidgauge.bench.contests import CONTESTS, Announce, LongContest, Sitting
-from vidgauge.bench.contests.load import busy, cores, load_average
+from vidgauge.bench.contests.load import busy, load_average
 from vidgauge.bench.contests.rivals import RIVALS, BrokenError, MissingError, judge, version
 from vidgauge.bench.contests.timing_plan import Block, Cell, Part, in_order, plan
 from vidgauge.bench.contests.timing_summary import TRIALS, summarise
 from vidgauge.bench.contests.work import SIDE, Call, loops_for, matrix_loop, slowed
-from vidgauge.environment import Environment
+from vidgauge.environment import Environment, processors
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import ProtocolRef, Record, Subject
 
@@ -58,7 +58,7 @@ def _play(block: Block, loops: int, tell: Callable[[int], None]) -> dict[str, An
     second = first if part.percent == 0 else matrix_loop(slowed(loops, part.percent))
     versions, missing = _versions(part.tools)
     trials = []
-    with busy(cores() if part.cell.condition == "loaded" else 0):
+    with busy(processors() if part.cell.condition == "loaded" else 0):
         for place, trial in enumerate(block.trials):
             tell(place)
             trials.append(_trial(part, trial, list(versions), first, second))

@@ -72,7 +72,7 @@ class Environment(Frozen):
             system=f"{platform.system()} {platform.release()}",
             python=platform.python_version(),
             cpu=_cpu_model(),
-            cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            cpus=processors(),
             memory_bytes=_memory_bytes(),
             threads=torch.get_num_threads(),
             gpu=torch.cuda.get_device_name(0) if cuda else None,
@@ -83,6 +83,11 @@ class Environment(Frozen):
             commit=commit,
             dirty=dirty,
         )
+
+
+def processors() -> int:
+    """Logical processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

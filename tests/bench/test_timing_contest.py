@@ -159,7 +159,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         raise TypeError("another signature")
 
     monkeypatch.setattr(timing, "plan", lambda: SMALL)
-    monkeypatch.setattr(timing, "cores", lambda: 0)
+    monkeypatch.setattr(timing, "processors", lambda: 0)
     monkeypatch.setattr(timing, "loops_for", lambda _: 100)
     monkeypatch.setitem(RIVALS, "vidgauge", replace(RIVALS["vidgauge"], judge=ours))
     monkeypatch.setitem(RIVALS, "torch", replace(RIVALS["torch"], judge=raises))

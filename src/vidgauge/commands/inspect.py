@@ -2,7 +2,6 @@
 
 import dataclasses
 import json as json_format
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 _FEW = 20
 """Videos that are listed one by one without being asked for."""
 _MOST_BROKEN = 100
-_MOST_WORKERS = 8
 _MOST_KINDS = 6
 _USUAL = {"progressive", "0 degrees", "even", "1"}
 """Kinds that go without saying where there are no others."""
@@ -42,8 +40,7 @@ def inspect(
     """Decode every video under a path; say what they are together, what is wrong, and how they differ from others."""
     paths = [path] if other is None else [path, other]
     listings = [_listing(each) for each in paths]
-    processes = min(_MOST_WORKERS, os.cpu_count() or 1) if workers is None else workers
-    videos = _inspect_all(listings, processes)
+    videos = _inspect_all(listings, workers)
     sets = [_Set(*parts) for parts in zip(paths, listings, videos, strict=True)]
     _say(_json(sets) if json else "\n\n".join([*(each.text(all_) for each in sets), *_comparison(sets)]))
     broken, inspected = sum(each.totals.broken for each in sets), sum(each.totals.videos for each in sets)
@@ -63,9 +60,11 @@ class _InterruptedError(VidgaugeError):
     exit_status = 130
 
 
-def _inspect_all(listings: "list[Listing]", workers: int) -> "list[list[Inspection]]":
+def _inspect_all(listings: "list[Listing]", workers: int | None) -> "list[list[Inspection]]":
     from vidgauge.datasets.inspection import inspect_videos
+    from vidgauge.datasets.isolation import default_workers
 
+    processes = default_workers() if workers is None else workers
     videos: list[list[Inspection]] = []
     total = sum(len(listing.entries) for listing in listings)
     with progress_bar() as progress:
@@ -73,7 +72,7 @@ def _inspect_all(listings: "list[Listing]", workers: int) -> "list[list[Inspecti
         try:
             for listing in listings:
                 videos.append([])
-                for video in inspect_videos(listing.entries, workers):
+                for video in inspect_videos(listing.entries, processes):
                     videos[-1].append(video)
                     progress.advance(task)
         except KeyboardInterrupt:
