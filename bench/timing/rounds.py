@@ -175,16 +175,16 @@ class _Run:
         Where calls are so short that a sample has several, there are more rounds of warm-up, if they cost little: so
         that each action has a call that no interruption met.
         """
-        once, warm, quickest = dict.fromkeys(self.actions, 1), list[dict[str, _Sample]](), dict[str, float]()
+        once, quickest, done = dict.fromkeys(self.actions, 1), dict.fromkeys(self.actions, math.inf), 0
         single = self.rule.cache == "cold" or any(action.prepare is not None for action in self.actions.values())
-        while len(warm) < self.rule.warmup_rounds or (
+        while done < self.rule.warmup_rounds or (
             not single
             and min(quickest.values()) < self.rule.min_sample_seconds
-            and len(warm) < _WARM_UP_ROUNDS
+            and done < _WARM_UP_ROUNDS
             and self.spent() < _WARM_UP_SHARE
         ):
-            warm.append(self.one_round(once))
-            quickest = {name: min(one[name].seconds for one in warm) for name in self.actions}
+            quickest = {name: min(quickest[name], one.seconds) for name, one in self.one_round(once).items()}
+            done += 1
         # Where caches are flushed or each call is prepared, a second call would find other conditions than the first.
         return once if single else _calls(quickest, self.rule.min_sample_seconds)
 
