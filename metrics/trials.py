@@ -1,13 +1,17 @@
 """Statistics of two sets, averaged over trials: some published numbers are means over several samplings."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from vidgauge.metrics.arrays import Array, equal_parts
 from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.measures import VideoMeasure
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,38 @@ class Trials:
             for statistic, samples, counted in zip(self._statistics, self._samples, in_trials, strict=True)
             if min(c.sum() for c in counted) >= 2
         ]
+
+
+class MeasureInTrials(VideoMeasure):
+    """A measure of two sets, in parts if a protocol asks for that."""
+
+    compares: ClassVar[bool] = True
+
+    trials: int = Field(default=1, ge=1)
+    """Equal, contiguous parts of both sets that are compared apart; the score is the mean (MAGVIT 4, DIGAN 10)."""
+
+    @property
+    def fewest(self) -> int:
+        """Two clips a trial."""
+        return 2 * self.trials
+
+    @abstractmethod
+    def distance(self, real: Samples, generated: Samples) -> Callable[..., float]:
+        """Of one trial, as a function of the samples' counts, which are the same for all samples of one clip."""
+
+    def statistic(self, *sets: Evidence) -> Trials:
+        """As a function of the clips' counts."""
+        real, generated = sets
+        return Trials(real, generated, self.output, self.trials, self.distance)
+
+    def samples(self, *sets: Evidence) -> int:
+        """How many samples a trial has, in the smaller set."""
+        shapes = (evidence.outputs[self.output].shape for evidence in sets)
+        return min(int(np.prod(shape[:-1])) // self.trials for shape in shapes)
+
+    def notes(self, *sets: Evidence) -> list[str]:
+        """How trials scatter."""
+        if self.trials == 1:
+            return []
+        each = self.statistic(*sets).each()
+        return [f"standard deviation over {self.trials} trials, as published: {np.std(each):.4g}"]

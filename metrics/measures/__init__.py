@@ -19,8 +19,11 @@ class VideoMeasure(Frozen):
     compares: ClassVar[bool] = False
     """Whether it compares generated videos with real ones, or looks at the generated alone."""
     needs_captions: ClassVar[bool] = False
-    fewest: ClassVar[int] = 1
-    """Fewest clips in a set for which it is defined."""
+
+    @property
+    def fewest(self) -> int:
+        """Fewest clips in a set for which it is defined."""
+        return 1
 
     @abstractmethod
     def statistic(self, *sets: Evidence) -> Callable[..., float]:

@@ -23,7 +23,7 @@ class VideoInceptionScore(VideoMeasure):
     """How the clips are cut into parts: ``vidgauge.metrics.inception.CONVENTIONS``."""
 
     @property
-    def fewest(self) -> int:  # type: ignore[override] # it depends on a parameter
+    def fewest(self) -> int:
         """One clip a part."""
         return CONVENTIONS[self.convention].parts
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import cache, partial
 
-import numpy as np
 from pydantic import Field
 
 from vidgauge.metrics.arrays import Array
@@ -58,7 +57,6 @@ class KID(KVD):
 
     def notes(self, *sets: Evidence) -> list[str]:
         """A remark where subsets are smaller than asked for."""
-        shapes = [evidence.outputs[self.output].shape for evidence in sets]
-        n = min(int(np.prod(shape[:-1])) // self.trials for shape in shapes)
+        n = self.samples(*sets)
         smaller = [f"subsets of {n} frames, for want of {self.size}"] if n < self.size else []
         return [*super().notes(*sets), *smaller]

@@ -62,6 +62,15 @@ class PublishedNetwork(Protocol):
         ...
 
 
+def with_own_counters(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The tensors, and the module's own counts of the batches that its batch norms have seen.
+
+    Those are of no use, and not every published file has kept them.
+    """
+    counters = {name: own for name, own in module.state_dict().items() if name.endswith("num_batches_tracked")}
+    return {name: tensor for name, tensor in tensors.items() if name not in counters} | counters
+
+
 NETWORKS: "Registry[Callable[..., nn.Module]]" = Registry("network", "vidgauge.metrics.networks")
 
 

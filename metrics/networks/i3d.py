@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.networks import NETWORKS, InputSpec
+from vidgauge.metrics.networks import NETWORKS, InputSpec, with_own_counters
 from vidgauge.metrics.networks._i3d_names import port_names, tensorflow_names
 
 Triple = tuple[int, int, int]
@@ -97,8 +97,7 @@ class I3D(nn.Module):
                 video_bcthw = layer(video_bcthw)
         return video_bcthw
 
-    @staticmethod
-    def from_published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def from_published(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors of a published file under our names: those of TensorFlow's graph, or of its ports to PyTorch.
 
         Raises:
@@ -114,10 +113,8 @@ class I3D(nn.Module):
         found = {ours.get(name, name): tensor for name, tensor in given.items()}
         if names is TF_NAMES:
             found = dict(_from_tensorflow(found))
-        # How many batches a batch norm has seen is of no use, and not every port has kept it.
-        counters = {name.replace("running_mean", "num_batches_tracked") for name in OUR_NAMES if "running_mean" in name}
         found = {name: tensor for name, tensor in found.items() if not name.endswith("num_batches_tracked")}
-        return found | dict.fromkeys(counters, torch.tensor(0))
+        return with_own_counters(self, found)
 
 
 class Unit(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as layers
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.networks import NETWORKS, InputSpec
+from vidgauge.metrics.networks import NETWORKS, InputSpec, with_own_counters
 
 _SIZE = 299
 _CLASSES = 1008
@@ -88,9 +88,5 @@ class Inception(nn.Module):
         return frames_bchw.flatten(1)
 
     def from_published(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors of torch-fidelity's or pytorch-fid's file, which have our names.
-
-        How many batches a batch norm has seen is of no use, and not every file has kept it: it is left as it is here.
-        """
-        counters = {name: own for name, own in self.state_dict().items() if name.endswith("num_batches_tracked")}
-        return {name: tensor for name, tensor in tensors.items() if name not in counters} | counters
+        """The tensors of torch-fidelity's or pytorch-fid's file, which have our names."""
+        return with_own_counters(self, tensors)
