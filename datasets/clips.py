@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from vidgauge.errors import UsageError
 from vidgauge.record import Frozen
 
-Offset = Literal["first", "centre", "random", "all", "sliding"]
+Offset = Literal["first", "centre", "random", "all", "sliding", "whole"]
 Short = Literal["skip", "loop", "pad", "fail"]
 
 _ROUNDING = 2.5e-3
@@ -36,7 +36,8 @@ class ClipRule(Frozen):
     """Distance between a clip's frames in the video: 1 takes neighbours, 3 every third. Not with ``fps``."""
     offset: Offset = "first"
     """Where a clip begins: the first frame, so that it lies in the centre, anywhere (seeded, the same for a video on
-    every machine and in every order), one clip after another along the whole video, or one every ``step``."""
+    every machine and in every order), one clip after another along the whole video, or one every ``step``. ``whole``:
+    one clip of the whole video, and ``frames`` is how many it has at least."""
     seed: int = 0
     """Seed of the random offset, hashed together with the video's identifier."""
     short: Short = "skip"
@@ -121,6 +122,9 @@ class ClipRule(Frozen):
             window = self._short_window(n_ticks)
             if window:
                 yield shown(window)
+            return
+        if self.offset == "whole":
+            yield shown(range(0, n_ticks, self.stride))
             return
         for start in self._starts(n_ticks, id):
             yield shown(range(start, start + self.span, self.stride))

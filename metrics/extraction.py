@@ -1,19 +1,20 @@
 """From files to evidence: one pass over a set of videos, through every network that is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import Entry
 from vidgauge.datasets.loading import Clip, Failure, iterate_clips
 from vidgauge.datasets.spatial.rule import SpatialRule
-from vidgauge.errors import UsageError
+from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.evidence import Evidence, Failed
 from vidgauge.metrics.networks import CaptionNetwork, VideoNetwork, build_network
 from vidgauge.metrics.protocols import Protocol
@@ -21,28 +22,45 @@ from vidgauge.metrics.protocols import Protocol
 
 @dataclass(frozen=True)
 class NetworkUse:
-    """A network as protocols use it; protocols with equal uses and clip rules share one pass."""
+    """A network as protocols use it, and the frames it sees; protocols with equal uses share its outputs."""
 
     network: str
+    parameters: tuple[tuple[str, Any], ...]
     weights: str
+    seed: int | None
+    """Of random weights, where there is no card."""
     dtype: str
     resize: str
 
     @classmethod
     def of(cls, protocol: Protocol) -> "NetworkUse":
         """The use that a protocol makes of its network."""
-        return cls(protocol.network, protocol.weights, protocol.dtype, protocol.resize)
+        parameters = tuple(sorted(protocol.network_parameters.items()))
+        return cls(
+            protocol.network, parameters, protocol.weights, protocol.random_weights, protocol.dtype, protocol.resize
+        )
+
+    def build(self) -> nn.Module:
+        """The network with its weights, in its precision."""
+        module = build_network(self.network, weights=self.weights or None, seed=self.seed or 0, **dict(self.parameters))
+        return module.to(getattr(torch, self.dtype))
 
 
 class Extractor:
-    """A network with its weights, from decoded clips to arrays."""
+    """A network with its weights, from decoded clips to arrays.
 
-    def __init__(self, use: NetworkUse) -> None:
+    Args:
+        use: the network, and how it sees frames.
+        module: the network, if another use has built it already.
+    """
+
+    def __init__(self, use: NetworkUse, module: nn.Module | None = None) -> None:
         self.use = use
         self._dtype: torch.dtype = getattr(torch, use.dtype)
         self._resize = SpatialRule.parse(use.resize)
+        self.module = module or use.build()
         # A module is a VideoNetwork by its methods; torch's dynamic attributes keep type checkers from seeing that.
-        self._network = cast("VideoNetwork", build_network(use.network, weights=use.weights).to(self._dtype))
+        self._network = cast("VideoNetwork", self.module)
 
     def prepare(self, frames_thwc: torch.Tensor) -> torch.Tensor:
         """One clip, uint8, as the network takes it: (3, T, height, width) in [0, 1]."""
@@ -67,6 +85,30 @@ class Extractor:
             embedded = self._network.embed_captions(distinct).to(torch.float32).numpy()
         note = self._network.unread(distinct)
         return embedded[[row_of[caption] for caption in captions]], [note] if note else []
+
+
+def build_extractors(uses: Iterable[NetworkUse]) -> tuple[dict[NetworkUse, Extractor], dict[NetworkUse, str]]:
+    """An extractor for each use, or why it has none; uses that differ in what the network sees alone share the network.
+
+    Raises:
+        VidgaugeError: if there is none at all.
+    """
+    modules: dict[NetworkUse, nn.Module] = {}
+    extractors: dict[NetworkUse, Extractor] = {}
+    errors: dict[NetworkUse, VidgaugeError] = {}
+    for use in dict.fromkeys(uses):
+        network = replace(use, resize="")
+        try:
+            extractors[use] = Extractor(use, modules.get(network))
+        except UsageError:
+            raise
+        except VidgaugeError as error:
+            errors[use] = error
+        else:
+            modules[network] = extractors[use].module
+    if errors and not extractors:
+        raise next(iter(errors.values()))
+    return extractors, {use: str(error) for use, error in errors.items()}
 
 
 def extract(
@@ -121,7 +163,10 @@ class _Lane:
 
     def add(self, frames_thwc: torch.Tensor) -> None:
         # Prepared at once: what waits is small whatever the size of the video.
-        self._waiting.append(self.extractor.prepare(frames_thwc))
+        prepared = self.extractor.prepare(frames_thwc)
+        if self._waiting and self._waiting[0].shape != prepared.shape:  # whole videos differ in length
+            self._run()
+        self._waiting.append(prepared)
         if len(self._waiting) == self._batch_size:
             self._run()
 
@@ -129,7 +174,17 @@ class _Lane:
         if self._waiting:
             self._run()
         names = self._done[0] if self._done else {}
-        return {name: np.concatenate([outputs[name] for outputs in self._done]) for name in names}
+        return {name: self._joined(name) for name in names}
+
+    def _joined(self, name: str) -> NDArray[np.float32]:
+        parts = [outputs[name] for outputs in self._done]
+        if len({part.shape[1:] for part in parts}) > 1:
+            lengths = sorted({part.shape[1] for part in parts})
+            raise UsageError(
+                f"network {self.extractor.use.network!r} looks at single frames, and clips have {lengths[0]} to "
+                f"{lengths[-1]} of them; take clips of one length"
+            )
+        return np.concatenate(parts)
 
     def _run(self) -> None:
         self._done.append(self.extractor(self._waiting))

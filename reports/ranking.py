@@ -58,7 +58,7 @@ def rank(records: Sequence[Record]) -> list[Rank]:
     """
     contests: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, record in enumerate(records):
-        if record.value is not None and record.measure.better != "neither":
+        if record.value is not None and record.measure.better != "neither" and not _random(record):
             contests[contest(record)].append(index)
     ranks: list[Rank] = [""] * len(records)
     for rivals in contests.values():
@@ -67,6 +67,11 @@ def rank(records: Sequence[Record]) -> list[Rank]:
             for index in rivals:
                 ranks[index] = _stands(records[index], best)
     return ranks
+
+
+def _random(record: Record) -> bool:
+    """Whether a network of random weights judged: such a number ranks nothing."""
+    return record.details.get("protocol", {}).get("random_weights") is not None
 
 
 def _best(rivals: list[Record]) -> Record:

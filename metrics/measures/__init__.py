@@ -14,11 +14,12 @@ class VideoMeasure(Frozen):
 
     measure: ClassVar[Measure]
     summary: ClassVar[str]
-    output: ClassVar[str]
-    """Which output of a network it reads, such as ``features_nd``."""
     compares: ClassVar[bool] = False
     """Whether it compares generated videos with real ones, or looks at the generated alone."""
     needs_captions: ClassVar[bool] = False
+
+    output: str
+    """Which output of a network it reads, such as ``features_nd``."""
 
     @property
     def fewest(self) -> int:

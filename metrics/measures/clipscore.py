@@ -18,7 +18,7 @@ class CLIPScore(VideoMeasure):
 
     measure = Measure(name="clipscore", unit="1", better="higher")
     summary = "CLIPScore of each frame with its video's caption: 2.5 times the cosine, or 0 where that is negative"
-    output = "frames_ntd"
+    output: str = "frames_ntd"
     needs_captions = True
 
     convention: Literal["hessel", "torchmetrics"] = "hessel"

@@ -17,7 +17,7 @@ class CLIPSIM(VideoMeasure):
 
     measure = Measure(name="clipsim", unit="1", better="higher")
     summary = "Mean cosine between each caption and the frames of its video in a CLIP model"
-    output = "frames_ntd"
+    output: str = "frames_ntd"
     needs_captions = True
 
     average: Average = "cosines"
@@ -39,7 +39,7 @@ class RelativeCLIPSIM(VideoMeasure):
 
     measure = Measure(name="clipsim-ratio", unit="1", better="higher")
     summary = "CLIPSIM of generated videos over that of real videos: 1 where captions fit both alike"
-    output = "frames_ntd"
+    output: str = "frames_ntd"
     compares = True
     needs_captions = True
 

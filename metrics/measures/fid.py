@@ -14,4 +14,4 @@ class FID(FVD):
 
     measure = Measure(name="fid", unit="1", better="lower")
     summary = "Fréchet distance between the frames of real and generated clips in an image network's features"
-    output = "frames_ntd"
+    output: str = "frames_ntd"

@@ -19,7 +19,7 @@ class FrameConsistency(VideoMeasure):
 
     measure = Measure(name="frame-consistency", unit="1", better="higher")
     summary = "Mean cosine between frames of a clip in an image network; a frozen video scores 1"
-    output = "frames_ntd"
+    output: str = "frames_ntd"
 
     pairs: FramePairs = "consecutive"
     """Which frames are compared: ``vidgauge.metrics.similarity.frame_similarity`` says who chose what."""

@@ -13,7 +13,7 @@ class FVD(MeasureInTrials):
 
     measure = Measure(name="fvd", unit="1", better="lower")
     summary = "Fréchet distance between real and generated clips in a video network's features"
-    output = "features_nd"
+    output: str = "features_nd"
 
     convention: FrechetConvention = "ddof-1"
     """Which published code's covariance and root: ``vidgauge.metrics.frechet.CONVENTIONS``."""

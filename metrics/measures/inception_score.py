@@ -17,7 +17,7 @@ class VideoInceptionScore(VideoMeasure):
 
     measure = Measure(name="is", unit="1", better="higher")
     summary = "Inception Score: how sure a video classifier is, and how evenly the classes come"
-    output = "probabilities_nk"
+    output: str = "probabilities_nk"
 
     convention: InceptionConvention = "whole"
     """How the clips are cut into parts: ``vidgauge.metrics.inception.CONVENTIONS``."""

@@ -24,7 +24,7 @@ class KID(KVD):
 
     measure = Measure(name="kid", unit="1", better="lower")
     summary = "Mean polynomial MMD^2 between subsets of real and generated frames in an image network's features"
-    output = "frames_ntd"
+    output: str = "frames_ntd"
 
     subsets: int = Field(default=100, ge=1)
     """Random subsets of the frames of each set, over which the score is the mean."""

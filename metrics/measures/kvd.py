@@ -16,7 +16,7 @@ class KVD(MeasureInTrials):
 
     measure = Measure(name="kvd", unit="1", better="lower")
     summary = "Unbiased polynomial MMD^2 between real and generated clips in a video network's features"
-    output = "features_nd"
+    output: str = "features_nd"
 
     degree: int = Field(default=3, ge=1)
     """Of the polynomial kernel, whose gamma is 1/D."""

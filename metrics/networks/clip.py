@@ -96,9 +96,6 @@ class Clip(nn.Module):
             raise VidgaugeError(f"clip ({self._model}) cannot read captions here: its tokenizer: {reason}") from error
 
 
-NETWORKS.register("clip-vit-b-32")(Clip)
-
-
 def _random(model: str) -> Any:  # noqa: ANN401 - OpenCLIP has no types
     """The model with random weights: OpenCLIP's own function would fetch those of its towers, and warn."""
     if model not in open_clip.list_models():

@@ -1,9 +1,9 @@
 """Protocols: everything that fixes a score, as one TOML file each, with a fingerprint."""
 
 import fnmatch
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError, near_misses
@@ -12,6 +12,8 @@ from vidgauge.metrics.measures import MEASURES, VideoMeasure
 from vidgauge.metrics.weights import CARDS
 from vidgauge.record import Frozen, ProtocolRef
 from vidgauge.registry import Registry
+
+_WORLD_NOTE = "judged by a network trained on Moving Shapes: honest inside that world, says nothing outside it"
 
 
 class IntervalRule(Frozen):
@@ -26,6 +28,27 @@ class IntervalRule(Frozen):
     seed: int = 0
 
 
+class Samples(Frozen):
+    """How many videos a published number rests on: where there are more, that many are drawn."""
+
+    real: int | None = Field(default=None, ge=1)
+    """Files of real videos; all of them where nothing is said."""
+    generated: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    """Which files are drawn; the same on every machine, whatever lies beside them."""
+
+
+class Task(Frozen):
+    """A published evaluation: what the real videos must be, and what the generated ones answer to."""
+
+    data: str
+    """Data set and split of the real videos, as ``--real NAME@ROOT:SPLIT`` gives them: ``ucf101:train``."""
+    prompts: str
+    """What the generated videos were asked for, for people to read."""
+    source: str
+    """Paper, section and table."""
+
+
 class Protocol(Frozen):
     """How a score is made, from file to number."""
 
@@ -36,55 +59,99 @@ class Protocol(Frozen):
     parameters: dict[str, Any] = Field(default_factory=dict)
     network: str
     """Name of a network."""
-    weights: str
-    """Name of a weights card."""
+    network_parameters: dict[str, Any] = Field(default_factory=dict)
+    """Its own choices, such as ``batch_norm_eps``."""
+    weights: str = ""
+    """Name of a weights card; none with ``random_weights``."""
+    random_weights: int | None = None
+    """Seed of random weights: to try speed and plumbing without a file, never to rank anything."""
     dtype: Literal["float32", "float64"]
     """Precision the network runs in; its outputs are kept as float32."""
     resize: str
     """How frames are brought to the network's size: a rule of ``vidgauge.datasets.spatial``, framing and kernel."""
     clip: ClipRule
+    generated_clip: ClipRule | None = None
+    """Of the generated videos, where a paper cuts them otherwise than the real ones."""
+    samples: Samples = Samples()
+    task: Task | None = None
+    prefix: str = ""
+    """What is written before each caption, blank included."""
     interval: IntervalRule = IntervalRule()
     world: Literal["embedded", "open"]
     """``embedded``: the network was trained on Moving Shapes, and its numbers say nothing outside that world."""
     verified: str = ""
     """Against which published values the whole protocol was checked; empty where it was not."""
 
+    @model_validator(mode="after")
+    def _one_kind_of_weights(self) -> Self:
+        if bool(self.weights) == (self.random_weights is not None):
+            raise ValueError("a protocol has either weights or random_weights")
+        return self
+
     @property
     def rule(self) -> VideoMeasure:
         """The measure with this protocol's parameters."""
         return MEASURES[self.measure](**self.parameters)
 
+    @property
+    def cuts(self) -> tuple[ClipRule, ClipRule]:
+        """The clip rules of real and of generated videos."""
+        return self.clip, self.generated_clip or self.clip
+
     def with_clips(self, **changes: Any) -> "Protocol":  # noqa: ANN401 - fields of ClipRule
-        """The same protocol with another clip rule, and so another name and fingerprint; None changes nothing.
+        """The same protocol with another clip rule for both sets, and so another name; None changes nothing.
 
         Raises:
             UsageError: for a field or value that a clip rule does not have.
         """
         given = {key: value for key, value in changes.items() if value is not None}
-        try:
-            clip = ClipRule(**(self.clip.model_dump() | given))
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = [str(part) for part in problem["loc"]]  # empty where it is about the whole rule
-            raise UsageError(": ".join(["clip rule", *where, problem["msg"]])) from error
-        changed = [f"{key}={value}" for key, value in given.items() if value != getattr(self.clip, key)]
+        clip, generated = (_changed(rule, given) for rule in self.cuts)
+        changed = [
+            f"{key}={value}" for key, value in given.items() if any(getattr(rule, key) != value for rule in self.cuts)
+        ]
         if not changed:
             return self
-        return self.model_copy(update={"clip": clip, "name": f"{self.name}[{','.join(changed)}]"})
+        rules = {"clip": clip, "generated_clip": None if generated == clip else generated}
+        return self.model_copy(update=rules | {"name": f"{self.name}[{','.join(changed)}]"})
+
+    def with_random_weights(self, seed: int) -> "Protocol":
+        """The same protocol with a network of random weights, which its name says: its numbers mean nothing."""
+        name = f"{self.name}[random={seed}]"
+        return self.model_copy(update={"weights": "", "random_weights": seed, "verified": "", "name": name})
 
     @property
     def standing(self) -> str:
-        """Whether its numbers have been checked against published ones."""
+        """What its numbers are worth."""
+        if self.random_weights is not None:
+            return "random weights: tries speed and plumbing, says nothing about the videos"
+        if self.world == "embedded":
+            return _WORLD_NOTE
         return (
             f"verified against {self.verified}" if self.verified else "unverified: not checked against published values"
         )
 
     @property
     def ref(self) -> ProtocolRef:
-        """Name and fingerprint; the digest of the weights is part of it, texts are not."""
-        fixed = self.model_dump(exclude={"name", "summary", "verified"})
-        fixed |= {"parameters": self.rule.model_dump(), "weights_sha256": CARDS[self.weights].sha256}
+        """Name and fingerprint; the digests of the weights are part of it, texts are not."""
+        fixed = self.model_dump(
+            exclude={"name": True, "summary": True, "verified": True, "task": {"source"}}, exclude_none=True
+        )
+        fixed |= {"parameters": self.rule.model_dump(), "weights_sha256": self._digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
+
+    def _digests(self) -> list[str]:
+        if not self.weights:
+            return []
+        return [CARDS[card].sha256 for card in (self.weights, *CARDS[self.weights].also)]
+
+
+def _changed(rule: ClipRule, given: dict[str, Any]) -> ClipRule:
+    try:
+        return ClipRule(**(rule.model_dump() | given))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = [str(part) for part in problem["loc"]]  # empty where it is about the whole rule
+        raise UsageError(": ".join(["clip rule", *where, problem["msg"]])) from error
 
 
 PROTOCOLS: Registry[Protocol] = Registry("protocol", "vidgauge.metrics.protocols", parse=Protocol.model_validate)

@@ -10,6 +10,8 @@ from vidgauge.record import Record
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 _WIDTH_OF_A_PIPE = 160
+_MOST_NAMES = 4
+"""That are written out before a remark."""
 
 
 def stdout_console() -> Console:
@@ -18,13 +20,21 @@ def stdout_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_A_PIPE)
 
 
-def print_records(records: Sequence[Record]) -> None:
-    """Print one row a record to stdout, then why numbers or intervals are missing, failures, and notes."""
+def print_records(records: Sequence[Record], against: Record | None = None) -> None:
+    """Print one row a record to stdout, then why numbers or intervals are missing, failures, and notes.
+
+    Args:
+        records: what to print.
+        against: the one from which the others' differences are printed, of those that measure the same.
+    """
+    beside = [] if against is None else [f"- {against.protocol.name}"]
     table = Table(box=None, pad_edge=False)
-    for heading in ("protocol", "value", "interval", "n", "failed", "fingerprint"):
-        table.add_column(heading, justify="right" if heading in ("value", "n", "failed") else "left")
+    for heading in ("protocol", "value", *beside, "interval", "n", "failed", "fingerprint"):
+        table.add_column(heading, justify="left" if heading in ("protocol", "interval", "fingerprint") else "right")
     for record in records:
-        table.add_row(*map(escape, _row(record)))
+        protocol, value, *others = _row(record)
+        difference = [] if against is None else [_difference(record, against)]
+        table.add_row(*map(escape, (protocol, value, *difference, *others)))
     console = stdout_console()
     console.print(table)
     for line in _remarks(records):
@@ -38,16 +48,27 @@ def _row(record: Record) -> tuple[str, ...]:
     return protocol, value, interval, str(record.n), str(record.n_failed), record.protocol.fingerprint[:8]
 
 
+def _difference(record: Record, reference: Record) -> str:
+    if record.measure != reference.measure or record.value is None or reference.value is None:
+        return ""
+    change = record.value - reference.value
+    return f"{change:+.5g}" + (f" ({change / reference.value:+.2%})" if reference.value else "")
+
+
 def _remarks(records: Sequence[Record]) -> list[str]:
-    """Each remark once, with the measures it is about unless it is about all of them."""
+    """Each remark once, with what it is about unless that is all of the records."""
     about: dict[str, list[str]] = {}
     for record in records:
         for remark in _remarks_on(record):
-            about.setdefault(remark, []).append(record.measure.name)
+            about.setdefault(remark, []).append(record.protocol.name)
     return [
-        remark if len(measures) == len(records) else f"{', '.join(measures)}: {remark}"
-        for remark, measures in about.items()
+        remark if len(names) == len(records) else f"{_listed(names)}: {remark}" for remark, names in about.items()
     ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _remarks_on(record: Record) -> list[str]:

@@ -17,7 +17,7 @@ from vidgauge.metrics.networks.clip import Clip
 
 @pytest.fixture(scope="module")
 def network() -> Clip:
-    return cast("Clip", build_network("clip-vit-b-32"))
+    return cast("Clip", build_network("clip"))
 
 
 def test_parameter_counts_are_the_published_ones(network: Clip) -> None:
@@ -168,6 +168,6 @@ def test_a_half_precision_archive_with_settings_among_its_tensors_is_read(
     torch.jit.script(archive).save(tmp_path / "ViT-B-32.pt")  # type: ignore[no-untyped-call]  # torch leaves it so
     monkeypatch.setenv("VIDGAUGE_WEIGHTS", str(tmp_path))
     card = CARDS["clip-vit-b-32"].model_copy(update={"sha256": sha256(tmp_path / "ViT-B-32.pt")})
-    fresh = cast("Clip", build_network("clip-vit-b-32", seed=1))
+    fresh = cast("Clip", build_network("clip", seed=1))
     load_into(fresh, fresh.from_published(load_tensors(card)), "archive")
     torch.testing.assert_close(fresh.clip.visual.proj, network.clip.visual.proj.half().float())

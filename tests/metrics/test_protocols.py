@@ -2,15 +2,16 @@
 
 import pytest
 
+from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError
-from vidgauge.metrics.protocols import PROTOCOLS, Protocol, select
+from vidgauge.metrics.protocols import PROTOCOLS, Protocol, Samples, Task, select
 
-SHAPES = ["clipsim.shapes", "frame-consistency.shapes", "fvd.shapes", "is.shapes", "kvd.shapes"]
+KVD = ["kvd.digan", "kvd.digan.shapes", "kvd.shapes", "kvd.tats", "kvd.tats.shapes"]
 
 
 def test_patterns_select_each_protocol_once_in_order() -> None:
-    assert [protocol.name for protocol in select(["*.shapes"])] == SHAPES
-    assert [protocol.name for protocol in select(["is.shapes", "*.shapes"])][:2] == ["is.shapes", "clipsim.shapes"]
+    assert [protocol.name for protocol in select(["kvd.*"])] == KVD
+    assert [protocol.name for protocol in select(["kvd.shapes", "kvd.*"])] == ["kvd.shapes", *KVD[:2], *KVD[3:]]
     with pytest.raises(UsageError, match=r"no protocol matches 'fvd\.shape'; did you mean 'fvd\.shapes'"):
         select(["fvd.shape"])
 
@@ -25,6 +26,10 @@ def test_what_changes_a_number_changes_the_fingerprint_and_words_do_not() -> Non
         protocol.model_copy(update={"parameters": {"convention": "ddof-0"}}),
         protocol.model_copy(update={"dtype": "float32"}),
         protocol.model_copy(update={"weights": "clip-vit-b-32"}),
+        protocol.model_copy(update={"network_parameters": {"classes": 2}}),
+        protocol.model_copy(update={"samples": Samples(real=10)}),
+        protocol.model_copy(update={"generated_clip": ClipRule(offset="centre")}),
+        protocol.model_copy(update={"task": Task(data="ucf101/train", prompts="", source="")}),
         PROTOCOLS["kvd.shapes"],
     ]
     assert len({item.ref.fingerprint for item in [protocol, *others]}) == 1 + len(others)

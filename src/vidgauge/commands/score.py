@@ -3,9 +3,12 @@
 import json as json_format
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from vidgauge.record import Record
 
 
 def score(
@@ -17,13 +20,20 @@ def score(
         list[Path], typer.Option(help="File or folder of generated videos; may be given several times.")
     ],
     protocol: Annotated[
-        list[str] | None, typer.Option(help="Name or pattern such as 'fvd.*'; several times for several. [*.shapes]")
+        list[str] | None,
+        typer.Option(help="Name or pattern such as 'fvd.*'; several times for several. [the embedded five]"),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Show how far the other protocols of its measure are from this one.")
     ] = None,
     captions: Annotated[
         Path | None, typer.Option(help="CSV or JSON that gives each generated file its caption.")
     ] = None,
+    real_captions: Annotated[
+        Path | None, typer.Option(help="The same for the real files. [those of a data set]")
+    ] = None,
     clips: Annotated[
-        Literal["first", "centre", "random", "all", "sliding"] | None,
+        Literal["first", "centre", "random", "all", "sliding", "whole"] | None,
         typer.Option(help="Which clips of each file. [the protocol's]"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of random clips. [the protocol's]")] = None,
@@ -35,6 +45,9 @@ def score(
     workers: Annotated[int, typer.Option(min=0, help="Files decoded ahead.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for the networks. [all]")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail at the first file that cannot be used.")] = False,
+    random_weights: Annotated[
+        int | None, typer.Option(help="Seed of random networks, to try speed and plumbing; never ranked.")
+    ] = None,
     weights_dir: Annotated[Path | None, typer.Option(help="Folder that is searched for weights first.")] = None,
     store: Annotated[Path, typer.Option(help="Records are added to this file.")] = Path("vidgauge.sqlite"),
     json: Annotated[bool, typer.Option("--json", help="Print the records as a JSON list.")] = False,
@@ -43,6 +56,7 @@ def score(
     import torch
 
     from vidgauge.environment import Environment
+    from vidgauge.metrics.scoring import EMBEDDED
     from vidgauge.metrics.scoring import score as score_videos
     from vidgauge.progress import progress_bar
     from vidgauge.store import Store
@@ -52,6 +66,7 @@ def score(
         os.environ["VIDGAUGE_WEIGHTS"] = str(weights_dir)
     if threads is not None:
         torch.set_num_threads(threads)
+    chosen = [*(protocol or EMBEDDED), *([against] if against else [])]
     if store.exists():  # a wrong path should be known before the work, not after it
         Store(store).close()
     with progress_bar() as progress:
@@ -59,8 +74,10 @@ def score(
         records = score_videos(
             real,
             generated,
-            protocol or ["*.shapes"],
+            chosen,
             captions=captions,
+            real_captions=real_captions,
+            random_weights=random_weights,
             clips={"offset": clips, "seed": seed, "step": step, "frames": frames, "fps": fps, "seconds": seconds},
             batch_size=batch_size,
             workers=workers,
@@ -76,6 +93,12 @@ def score(
             json_format.dumps([record.model_dump(mode="json") for record in records], indent=1, ensure_ascii=False)
         )
     else:
-        print_records(records)
+        reference = next((one for one in records if against and _base(one) == against), None)
+        print_records(records, against=reference)
     if any(record.status == "failed" for record in records):
         raise typer.Exit(1)
+
+
+def _base(record: "Record") -> str:
+    """The protocol's name without what options changed."""
+    return record.protocol.name.partition("[")[0]
