@@ -9,9 +9,9 @@ import av
 import pytest
 import torch
 
-from vidgauge import weights
 from vidgauge.bench import memory
 from vidgauge.cli import run
+from vidgauge.weights import fetching
 
 
 def checks(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, str]]:
@@ -64,7 +64,7 @@ def test_nothing_is_fetched(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("VIDGAUGE_WEIGHTS", raising=False)
-    monkeypatch.setattr(weights, "_fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(fetching, "urlopen", lambda *_, **__: pytest.fail("fetched"))
     status, finding = checks(capsys)["weights clip-vit-b-32"]
     assert status == "limited"
     assert "https://" in finding
