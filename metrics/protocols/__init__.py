@@ -139,6 +139,11 @@ class Protocol(Frozen):
         fixed |= {"parameters": self.rule.model_dump(), "weights_sha256": self._digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
 
+    def card(self) -> dict[str, Any]:
+        """What a list of protocols says beside name and summary."""
+        fields = self.model_dump(mode="json", exclude={"name", "summary", "verified"}, exclude_none=True)
+        return {"fingerprint": self.ref.fingerprint, "standing": self.standing} | fields
+
     def _digests(self) -> list[str]:
         if not self.weights:
             return []

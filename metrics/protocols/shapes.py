@@ -24,7 +24,7 @@ def in_shapes(protocol: Protocol) -> Protocol:
     network = _COUNTERPARTS[protocol.network]
     changes: dict[str, Any] = {
         "name": f"{protocol.name}.shapes",
-        "summary": f"{protocol.summary}; under a network of the embedded world",
+        "summary": f"{protocol.name} under a network of the embedded world",
         "parameters": {key: value for key, value in protocol.parameters.items() if key != "output"},
         "network": network,
         "network_parameters": {},

@@ -61,9 +61,7 @@ def _remarks(records: Sequence[Record]) -> list[str]:
     for record in records:
         for remark in _remarks_on(record):
             about.setdefault(remark, []).append(record.protocol.name)
-    return [
-        remark if len(names) == len(records) else f"{_listed(names)}: {remark}" for remark, names in about.items()
-    ]
+    return [remark if len(names) == len(records) else f"{_listed(names)}: {remark}" for remark, names in about.items()]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,7 +1,9 @@
 """The published protocols: all there, each says what it must, and any runs: with random weights, or as '*.shapes'."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +70,7 @@ def test_a_protocol_asks_its_network_for_what_it_gives(name: str) -> None:
     protocol = PROTOCOLS[name]
     assert protocol.weights in CARDS
     with torch.device("meta"):
-        network = NETWORKS[protocol.network](**protocol.network_parameters).eval()
+        network: Any = NETWORKS[protocol.network](**protocol.network_parameters).eval()
         clip = torch.zeros(1, 3, protocol.clip.frames, network.input.height, network.input.width)
         outputs: dict[str, Tensor] = network.extract(clip)
     assert protocol.rule.output in outputs
@@ -97,13 +99,13 @@ def test_conventions_of_one_measure_differ_in_what_papers_differ_in() -> None:
 def test_fvd_with_random_weights_is_what_its_parts_say(videos: Path) -> None:
     """Frames read, cut, resized and judged by hand, against the protocol from end to end."""
     (record,) = score(videos / "real", videos / "made", ["fvd.videogpt"], random_weights=3, workers=0, batch_size=2)
-    network = build_network("i3d", seed=3, batch_norm_eps=1e-5)
+    network: Any = build_network("i3d", seed=3, batch_norm_eps=1e-5)
 
     def features(folder: str, rule: ClipRule) -> np.ndarray:
         rows = []
         for entry in list_videos(videos / folder):
             video = read_video(entry.path)
-            (window,) = rule.windows(video.timestamps, entry.id)
+            (window,) = rule.windows(video.timestamps.tolist(), entry.id)
             clip = SpatialRule.parse("crop-videogpt/torch-bilinear")(video.frames_thwc[window], 224, 224, torch.float32)
             rows.append(network.extract(clip.transpose(0, 1)[None])["logits_nd"])
         return torch.cat(rows).numpy()
@@ -121,7 +123,7 @@ def test_random_weights_are_another_protocol_and_never_ranked(videos: Path) -> N
     prints = {protocol.with_random_weights(seed).ref.fingerprint for seed in (0, 1)} | {protocol.ref.fingerprint}
     assert len(prints) == 3
 
-    def scored(seed: int | None) -> list[str]:
+    def scored(seed: int | None) -> Sequence[str]:
         pairs = [(videos / "real", made) for made in (videos / "made", videos / "real")]
         return rank([score(*pair, ["kvd.shapes"], random_weights=seed, workers=0)[0] for pair in pairs])
 

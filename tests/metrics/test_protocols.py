@@ -1,7 +1,11 @@
 """Protocols: a fingerprint that changes with the number, and names that can be asked for."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from vidgauge.cli import run
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol, Samples, Task, select
@@ -57,3 +61,23 @@ def test_every_protocol_holds_together(name: str) -> None:
     assert protocol.rule.measure.name
     assert protocol.summary
     assert protocol.ref.name == name
+
+
+def test_the_page_has_the_present_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "protocols", "--markdown"]) == 0
+    present = capsys.readouterr().out
+    assert len(present.splitlines()) == 2 + sum(PROTOCOLS[name].world == "open" for name in PROTOCOLS)
+    page = Path(__file__).parents[2] / "docs" / "protocols.md"
+    if not page.exists():
+        pytest.skip("the documentation is not installed")
+    _, _, rest = page.read_text("utf-8").partition("<!-- protocols -->\n")
+    table, _, _ = rest.partition("<!-- end of protocols -->")
+    assert table == present, "replace it with: vidgauge list protocols --markdown"
+
+
+def test_a_list_says_everything_that_a_protocol_fixes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "protocols", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["fvd.tats"]["fingerprint"] == PROTOCOLS["fvd.tats"].ref.fingerprint
+    assert rows["fvd.tats"]["samples"] == {"real": 2048, "generated": 2048, "seed": 0}
+    assert rows["fvd.tats"]["standing"].startswith("unverified")

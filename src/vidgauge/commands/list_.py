@@ -19,6 +19,8 @@ REGISTRIES = {
     "suites": ("vidgauge.bench.suites", "SUITES"),
     "systems": ("vidgauge.reference_models.systems", "SYSTEMS"),
 }
+_TABLES = {"datasets": "vidgauge.datasets.catalogue", "protocols": "vidgauge.metrics.catalogue"}
+"""Of which the documentation has a table."""
 _COLUMNS = {  # fields of a cost, and how many of them make one of what is printed
     "parameters": ("parameters", 1, ",.0f"),
     "forward_flops": ("forward MFLOP", 1e6, ",.2f"),
@@ -39,7 +41,9 @@ def list_(
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE, such as window=[2,8,8]: an argument of the layers; with --shape."),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="For datasets: print a Markdown table.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="For datasets and protocols: print a Markdown table.")
+    ] = False,
 ) -> None:
     """List layers (with their costs), systems, networks, protocols, data sets, suites or contests."""
     if what not in REGISTRIES:
@@ -62,11 +66,9 @@ def list_(
 
 
 def _print_table(what: str) -> None:
-    if what != "datasets":
-        raise UsageError("--markdown is for datasets: vidgauge list datasets --markdown")
-    from vidgauge.datasets.catalogue import markdown_table
-
-    typer.echo(markdown_table(), nl=False)
+    if what not in _TABLES:
+        raise UsageError(f"--markdown is for {' and '.join(_TABLES)}, such as: vidgauge list datasets --markdown")
+    typer.echo(import_module(_TABLES[what]).markdown_table(), nl=False)
 
 
 def _list_costs(what: str, shape: str | None, settings: list[str], *, as_json: bool) -> None:
