@@ -12,6 +12,7 @@ from vidgauge.metrics.measures import MEASURES, VideoMeasure
 from vidgauge.metrics.weights import CARDS
 from vidgauge.record import Frozen, ProtocolRef
 from vidgauge.registry import Registry
+from vidgauge.weights import digest
 
 _WORLD_NOTE = "judged by a network trained on Moving Shapes: honest inside that world, says nothing outside it"
 
@@ -132,7 +133,10 @@ class Protocol(Frozen):
 
     @property
     def ref(self) -> ProtocolRef:
-        """Name and fingerprint; the digests of the weights are part of it, texts are not."""
+        """Name and fingerprint; the digests of the weights are part of it, texts are not.
+
+        Where upstream states no digest, it is that of the file on this machine, and there is none without a file.
+        """
         fixed = self.model_dump(
             exclude={"name": True, "summary": True, "verified": True, "task": {"source"}}, exclude_none=True
         )
@@ -147,7 +151,7 @@ class Protocol(Frozen):
     def _digests(self) -> list[str]:
         if not self.weights:
             return []
-        return [CARDS[card].sha256 for card in (self.weights, *CARDS[self.weights].also)]
+        return [digest(CARDS[card]) for card in (self.weights, *CARDS[self.weights].also)]
 
 
 def _changed(rule: ClipRule, given: dict[str, Any]) -> ClipRule:

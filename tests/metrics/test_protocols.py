@@ -39,6 +39,19 @@ def test_what_changes_a_number_changes_the_fingerprint_and_words_do_not() -> Non
     assert len({item.ref.fingerprint for item in [protocol, *others]}) == 1 + len(others)
 
 
+def test_weights_without_a_stated_digest_count_by_the_file_that_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    prints = {PROTOCOLS["is.tganv2"].ref.fingerprint}
+    for folder, file in (("a", "conv3d_deepnetA_ucf.npz"), ("b", "conv3d_deepnetA_ucf.npz"), ("c", "mean2.npz")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_bytes(folder.encode())
+        monkeypatch.setenv("VIDGAUGE_WEIGHTS", str(tmp_path / folder))
+        prints.add(PROTOCOLS["is.tganv2"].ref.fingerprint)
+    assert len(prints) == 4  # none, two networks, and a mean, which the card names beside the network
+
+
 def test_a_default_that_is_spelt_out_is_the_same_protocol() -> None:
     protocol = PROTOCOLS["fvd.shapes"]
     assert protocol.model_copy(update={"parameters": {"convention": "ddof-1"}}).ref == protocol.ref
