@@ -20,7 +20,8 @@ class Evidence:
 
     ``outputs`` maps names such as ``features_nd`` to arrays whose first axis is the clips; ``sources`` names the file
     each clip was cut from; ``captions`` says what each clip should show, where that is known;
-    ``failed`` lists what could not be used; ``notes`` says what a reader of the score must know.
+    ``failed`` lists what could not be used; ``notes`` says what a reader of the score must know; ``refusal`` is why
+    the network did not take the clips, and then there are no outputs.
     """
 
     outputs: dict[str, NDArray[np.float32]]
@@ -28,6 +29,7 @@ class Evidence:
     captions: list[str] | None = None
     failed: list[Failed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    refusal: str = ""
 
     def __len__(self) -> int:
         return len(self.sources)

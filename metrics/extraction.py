@@ -133,6 +133,9 @@ def extract(
         workers: files decoded ahead.
         strict: fail at the first file that cannot be used, instead of counting it.
         advance: called after each file.
+
+    Raises:
+        UsageError: if no network takes the clips; one that does not has a refusal in its evidence.
     """
     lanes = [_Lane(extractor, batch_size) for extractor in extractors]
     clips: list[Entry] = []
@@ -146,10 +149,12 @@ def extract(
             clips.append(item.entry)
             for lane in lanes:
                 lane.add(item.frames_thwc)
+            if all(lane.refusal for lane in lanes):
+                raise UsageError(lanes[0].refusal)
         advance()
     sources = [str(entry.path) for entry in clips]
     shown = None if captions is None else [captions[entry.id] for entry in clips]
-    return {lane.extractor.use: Evidence(lane.finish(), sources, shown, failed) for lane in lanes}
+    return {lane.extractor.use: Evidence(lane.finish(), sources, shown, failed, refusal=lane.refusal) for lane in lanes}
 
 
 class _Lane:
@@ -158,10 +163,14 @@ class _Lane:
     def __init__(self, extractor: Extractor, batch_size: int) -> None:
         self.extractor = extractor
         self._batch_size = batch_size
+        self.refusal = ""
+        """Why the network does not take these clips; it is asked no more."""
         self._waiting: list[torch.Tensor] = []
         self._done: list[dict[str, NDArray[np.float32]]] = []
 
     def add(self, frames_thwc: torch.Tensor) -> None:
+        if self.refusal:
+            return
         # Prepared at once: what waits is small whatever the size of the video.
         prepared = self.extractor.prepare(frames_thwc)
         if self._waiting and self._waiting[0].shape != prepared.shape:  # whole videos differ in length
@@ -187,7 +196,10 @@ class _Lane:
         return np.concatenate(parts)
 
     def _run(self) -> None:
-        self._done.append(self.extractor(self._waiting))
+        try:
+            self._done.append(self.extractor(self._waiting))
+        except UsageError as error:
+            self.refusal, self._done = str(error), []
         self._waiting = []
 
 

@@ -25,6 +25,9 @@ def measure(protocol: Protocol, sides: Mapping[Side, Evidence], extractor: Extra
         whose = " and ".join(silent)
         reason = f"it needs captions of the {whose} videos; give a file of them with {' and '.join(options)}"
         return {"status": "skipped", "reason": reason}
+    for evidence in sets:
+        if evidence.refusal:
+            return {"status": "failed", "reason": evidence.refusal}
     fewest = min(len(evidence) for evidence in sets)
     if fewest < rule.fewest:
         reason = f"{rule.measure.name} needs at least {rule.fewest} clips in each set; a set has {fewest}"

@@ -23,6 +23,7 @@ from vidgauge.metrics.looks import Look, looks_of
 from vidgauge.metrics.networks import NETWORKS
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol
 from vidgauge.metrics.weights import CARDS
+from vidgauge.record import Record
 from vidgauge.reports.ranking import rank
 
 NAMED = [
@@ -252,6 +253,20 @@ def test_weights_that_are_missing_do_not_stop_the_others(
     assert "i3d_pretrained_400.pt" in records[0].reason
     with pytest.raises(VidgaugeError, match=r"i3d_pretrained_400\.pt"):
         score(videos / "real", videos / "made", ["fvd.tats"], workers=0)
+
+
+def test_clips_that_one_network_refuses_are_judged_by_the_others(videos: Path) -> None:
+    def scored(*protocols: str) -> list[Record]:
+        return score(
+            videos / "real", videos / "made", protocols, random_weights=0, clips={"frames": 8}, workers=0, batch_size=2
+        )
+
+    refused, judged = scored("fvd.tf", "kvd.shapes")
+    assert refused.status == "failed"
+    assert "i3d was given clips of 3 channels, 8 frames and 224x224; it needs" in refused.reason
+    assert judged.status == "ok"
+    with pytest.raises(UsageError, match="at least 9 frames"):
+        scored("fvd.tf")
 
 
 def test_an_output_that_a_network_does_not_give_is_named(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
