@@ -149,12 +149,16 @@ def extract(
             clips.append(item.entry)
             for lane in lanes:
                 lane.add(item.frames_thwc)
-            if all(lane.refusal for lane in lanes):
-                raise UsageError(lanes[0].refusal)
+            _check_that_any_takes_them(lanes)
         advance()
     sources = [str(entry.path) for entry in clips]
     shown = None if captions is None else [captions[entry.id] for entry in clips]
-    return {lane.extractor.use: Evidence(lane.finish(), sources, shown, failed, refusal=lane.refusal) for lane in lanes}
+    outputs = {lane.extractor.use: lane.finish() for lane in lanes}
+    _check_that_any_takes_them(lanes)
+    return {
+        lane.extractor.use: Evidence(outputs[lane.extractor.use], sources, shown, failed, refusal=lane.refusal)
+        for lane in lanes
+    }
 
 
 class _Lane:
@@ -201,6 +205,11 @@ class _Lane:
         except UsageError as error:
             self.refusal, self._done = str(error), []
         self._waiting = []
+
+
+def _check_that_any_takes_them(lanes: Sequence[_Lane]) -> None:
+    if lanes and all(lane.refusal for lane in lanes):
+        raise UsageError(lanes[0].refusal)
 
 
 def _file(item: Clip | Failure) -> str:

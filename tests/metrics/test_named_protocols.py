@@ -257,9 +257,7 @@ def test_weights_that_are_missing_do_not_stop_the_others(
 
 def test_clips_that_one_network_refuses_are_judged_by_the_others(videos: Path) -> None:
     def scored(*protocols: str) -> list[Record]:
-        return score(
-            videos / "real", videos / "made", protocols, random_weights=0, clips={"frames": 8}, workers=0, batch_size=2
-        )
+        return score(videos / "real", videos / "made", protocols, random_weights=0, clips={"frames": 8}, workers=0)
 
     refused, judged = scored("fvd.tf", "kvd.shapes")
     assert refused.status == "failed"
