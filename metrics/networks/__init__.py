@@ -24,10 +24,6 @@ class InputSpec:
     """Length of a clip, or None for a network that looks at single frames."""
     height: int
     width: int
-    low: float = 0.0
-    """What black is."""
-    high: float = 1.0
-    """What white is."""
 
 
 class VideoNetwork(Protocol):

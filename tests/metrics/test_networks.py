@@ -46,7 +46,7 @@ def test_a_network_comes_ready_for_inference_and_says_what_it_wants(name: str) -
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
     frames = 16 if name == "shapes-classifier" else None
-    assert network.input == InputSpec(frames=frames, height=64, width=64, low=0.0, high=1.0)
+    assert network.input == InputSpec(frames=frames, height=64, width=64)
     assert name in NETWORKS
 
 
