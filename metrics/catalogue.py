@@ -21,12 +21,13 @@ def markdown_table() -> str:
 
 def _row(protocol: Protocol) -> tuple[str, ...]:
     network = [protocol.network, *(_plain(value) for value in protocol.network_parameters.values())]
-    rule = protocol.rule.model_dump(exclude={"output"}, exclude_defaults=True)
-    statistic = [protocol.rule.measure.name, *(f"{key} {value}" for key, value in rule.items())]
+    rule = protocol.any_rule.model_dump(exclude={"output"}, exclude_defaults=True)
+    statistic = [protocol.any_rule.measure.name, *(f"{key} {value}" for key, value in rule.items())]
+    read = "" if protocol.any_rule.paired else f": {protocol.rule.output}"
     return (
         f"`{protocol.name}`",
-        f"{' '.join(network)}: {protocol.rule.output}",
-        f"`{protocol.resize}`",
+        f"{' '.join(network)}{read}" if protocol.network else "none",
+        f"`{protocol.resize}`" if protocol.resize else "as they are",
         _clips(protocol),
         ", ".join(statistic),
         _videos(protocol),

@@ -57,13 +57,14 @@ class Extractor:
     def __init__(self, use: NetworkUse, module: nn.Module | None = None) -> None:
         self.use = use
         self._dtype: torch.dtype = getattr(torch, use.dtype)
-        self._resize = SpatialRule.parse(use.resize)
+        self._resize = SpatialRule.parse(use.resize) if use.resize else None
         self.module = module or use.build()
         # A module is a VideoNetwork by its methods; torch's dynamic attributes keep type checkers from seeing that.
         self._network = cast("VideoNetwork", self.module)
 
     def prepare(self, frames_thwc: torch.Tensor) -> torch.Tensor:
         """One clip, uint8, as the network takes it: (3, T, height, width) in [0, 1]."""
+        assert self._resize is not None, "asked of networks that see frames one by one, at their size"
         spec = self._network.input
         return self._resize(frames_thwc, spec.height, spec.width, self._dtype).transpose(0, 1)
 

@@ -37,4 +37,4 @@ def looks_of(protocol: Protocol) -> dict[Side, Look]:
     (real_clip, generated_clip), samples = protocol.cuts, protocol.samples
     generated = Look("generated", generated_clip, samples.generated, samples.seed)
     real = Look("real", real_clip, samples.real, samples.seed)
-    return {"real": real, "generated": generated} if protocol.rule.compares else {"generated": generated}
+    return {"real": real, "generated": generated} if protocol.any_rule.compares else {"generated": generated}

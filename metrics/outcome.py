@@ -1,60 +1,92 @@
 """From evidence to outcome: what a protocol says of one or two sets that a network has seen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vidgauge.errors import UsageError
 from vidgauge.metrics.bootstrap import bootstrap
 from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.extraction import Extractor
-from vidgauge.metrics.protocols import Protocol
+from vidgauge.metrics.paired.evidence import PairedEvidence
+from vidgauge.metrics.protocols import IntervalRule, Protocol
 from vidgauge.metrics.video_set import Side
 
 
-def measure(protocol: Protocol, sides: Mapping[Side, Evidence], extractor: Extractor) -> dict[str, Any]:
-    """The fields of a record that say what came out: a value and its interval, or a status and a reason.
+@dataclass(frozen=True)
+class Outcome:
+    """What a protocol says, and what it rests on."""
+
+    fields: dict[str, Any]
+    """Of its record: a value and its interval, or a status and a reason."""
+    notes: list[str] = field(default_factory=list)
+    sides: Mapping[Side, Evidence] = field(default_factory=dict)
+    """Nothing where nothing was looked at."""
+
+
+def measure(protocol: Protocol, sides: Mapping[Side, Evidence], extractor: Extractor) -> Outcome:
+    """What a protocol about sets says of them, real first.
 
     Raises:
         UsageError: for a protocol that reads what its network does not give.
     """
     rule, sets = protocol.rule, list(sides.values())
+    if without := _without_value(protocol, sides):
+        return Outcome(without, sides=sides)
+    if rule.needs_captions:
+        sets = [_with_texts(evidence, protocol.prefix, extractor) for evidence in sets]
+    try:
+        fields = _value(protocol.interval, rule.statistic(*sets), sets)
+        return Outcome(fields, [*rule.notes(*sets), *(note for evidence in sets for note in evidence.notes)], sides)
+    except UsageError as error:  # what a network makes of odd videos is odd; other protocols may have a value
+        return Outcome({"status": "failed", "reason": str(error)}, sides=sides)
+
+
+def measure_in_pairs(protocol: Protocol, pairs: PairedEvidence) -> Outcome:
+    """What a protocol about pairs says; the two videos of a pair are drawn together for the interval."""
+    rule = protocol.paired_rule
+    try:
+        fields = _value(protocol.interval, rule.statistic(pairs), [pairs])
+        return Outcome(fields, [*rule.notes(pairs), *pairs.notes], pairs.sides)
+    except UsageError as error:
+        return Outcome({"status": "failed", "reason": str(error)}, pairs.notes, pairs.sides)
+
+
+def _without_value(protocol: Protocol, sides: Mapping[Side, Evidence]) -> dict[str, Any]:
+    """Why there can be no value, as fields of the record; nothing where there can be one."""
+    rule = protocol.rule
     silent = [side for side, evidence in sides.items() if evidence.captions is None]
     if rule.needs_captions and silent:
         options = [{"real": "--real-captions", "generated": "--captions"}[side] for side in silent]
         whose = " and ".join(silent)
         reason = f"it needs captions of the {whose} videos; give a file of them with {' and '.join(options)}"
         return {"status": "skipped", "reason": reason}
-    for evidence in sets:
-        if evidence.refusal:
-            return {"status": "failed", "reason": evidence.refusal}
-    fewest = min(len(evidence) for evidence in sets)
+    if refusal := next((evidence.refusal for evidence in sides.values() if evidence.refusal), ""):
+        return {"status": "failed", "reason": refusal}
+    fewest = min(len(evidence) for evidence in sides.values())
     if fewest < rule.fewest:
         reason = f"{rule.measure.name} needs at least {rule.fewest} clips in each set; a set has {fewest}"
         return {"status": "failed", "reason": reason}
-    if rule.output not in sets[-1].outputs:
-        gives = ", ".join(sets[-1].outputs)
-        raise UsageError(f"protocol {protocol.name}: network {protocol.network!r} gives {gives}, not {rule.output!r}")
-    if rule.needs_captions:
-        sets = [_with_texts(evidence, protocol.prefix, extractor) for evidence in sets]
-    try:
-        return _value(protocol, sets)
-    except UsageError as error:  # what a network makes of odd videos is odd; other protocols may have a value
-        return {"status": "failed", "reason": str(error)}
+    outputs = sides["generated"].outputs
+    if rule.output not in outputs:
+        raise UsageError(
+            f"protocol {protocol.name}: network {protocol.network!r} gives {', '.join(outputs)}, not {rule.output!r}"
+        )
+    return {}
 
 
-def _value(protocol: Protocol, sets: Sequence[Evidence]) -> dict[str, Any]:
-    rule, interval_rule = protocol.rule, protocol.interval
-    statistic = rule.statistic(*sets)
+def _value(
+    rule: IntervalRule, statistic: Callable[..., float], sets: Sequence[Evidence] | Sequence[PairedEvidence]
+) -> dict[str, Any]:
     value = statistic()
     interval = bootstrap(
         statistic,
         value,
         [evidence.sources for evidence in sets],
-        replicates=interval_rule.replicates,
-        level=interval_rule.level,
-        minimum=interval_rule.minimum,
-        seed=interval_rule.seed,
+        replicates=rule.replicates,
+        level=rule.level,
+        minimum=rule.minimum,
+        seed=rule.seed,
     )
     return {
         "value": value,
@@ -62,7 +94,6 @@ def _value(protocol: Protocol, sets: Sequence[Evidence]) -> dict[str, Any]:
         "high": interval.high,
         "level": interval.level,
         "no_interval": interval.reason,
-        "notes": [*rule.notes(*sets), *(note for evidence in sets for note in evidence.notes)],
     }
 
 

@@ -4,17 +4,16 @@ import itertools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vidgauge.datasets.comparison import differences_at_a_glance
 from vidgauge.environment import Environment
 from vidgauge.metrics.evidence import Evidence
-from vidgauge.metrics.extraction import NetworkUse, build_extractors, extract
-from vidgauge.metrics.looks import Look, looks_of
-from vidgauge.metrics.outcome import measure
+from vidgauge.metrics.extraction import NetworkUse, build_extractors
+from vidgauge.metrics.outcome import Outcome
 from vidgauge.metrics.protocols import Protocol, select
+from vidgauge.metrics.studies import Pairs, Sets
 from vidgauge.metrics.video_set import Paths, Side, VideoSet
 from vidgauge.record import Record, Subject
 
@@ -71,67 +70,52 @@ def score(
     # Both sets are named on every record, also where a measure looks at one: they are the case that was scored.
     config = {side: videos.paths for side, videos in sets.items()}
     subject = Subject(kind="videos", name=sets["generated"].name, config=config)
-    report = partial(_record, subject, environment=Environment.capture(), run=secrets.token_hex(8))
+    environment, run = Environment.capture(), secrets.token_hex(8)
 
-    elsewhere = {protocol.name: _about_others(protocol, sets["real"]) for protocol in chosen}
+    hindered = {protocol.name: outcome for protocol in chosen if (outcome := _about_others(protocol, sets["real"]))}
     # Built, and their weights verified, once for all, and before the first file is decoded.
     extractors, unusable = build_extractors(
-        NetworkUse.of(protocol) for protocol in chosen if not elsewhere[protocol.name]
+        NetworkUse.of(protocol) for protocol in chosen if protocol.network and protocol.name not in hindered
     )
-    hindered = {protocol.name: elsewhere[protocol.name] or unusable.get(NetworkUse.of(protocol)) for protocol in chosen}
-    fitting = [protocol for protocol in chosen if not hindered[protocol.name]]
-    uses = _uses(fitting)
-    unlike = _unlike(sets, workers) if any(protocol.rule.compares for protocol in fitting) else []
-    entries = {look: look.draw(sets[look.side].entries) for look in uses}
-    total, done = sum(map(len, entries.values())), itertools.count(1)
-    evidence = {
-        look: extract(
-            entries[look],
-            look.clip,
-            [extractors[use] for use in of_look],
-            captions=caption_of[look.side],
-            batch_size=batch_size,
-            workers=workers,
-            strict=strict,
-            advance=lambda: advance(next(done), total),
-        )
-        for look, of_look in uses.items()
-    }
-    notes = [note for videos in sets.values() for note in videos.notes]
-    records = []
     for protocol in chosen:
-        if reason := hindered[protocol.name]:
-            status = "skipped" if elsewhere[protocol.name] else "failed"
-            records.append(report(protocol, {}, {"status": status, "reason": reason}))
-            continue
-        use = NetworkUse.of(protocol)
-        seen = {side: evidence[look][use] for side, look in looks_of(protocol).items()}
-        outcome = measure(protocol, seen, extractors[use])
-        outcome["notes"] = [*outcome.get("notes", []), *notes, *(unlike if protocol.rule.compares else [])]
-        records.append(report(protocol, seen, outcome))
-    return records
+        if reason := unusable.get(NetworkUse.of(protocol)):
+            hindered.setdefault(protocol.name, Outcome({"status": "failed", "reason": reason}))
+    fitting = [protocol for protocol in chosen if protocol.name not in hindered]
+    unlike = _unlike(sets, workers) if any(protocol.any_rule.compares for protocol in fitting) else []
+    studies: list[Sets | Pairs] = [
+        Sets(fitting, sets, extractors, caption_of, batch_size),
+        Pairs(fitting, sets, extractors),
+    ]
+    total, done = sum(study.files for study in studies), itertools.count(1)
+    outcomes = dict(hindered)
+    for study in studies:
+        outcomes |= study.outcomes(workers=workers, strict=strict, advance=lambda: advance(next(done), total))
+    notes = [note for videos in sets.values() for note in videos.notes]
+    return [
+        _record(
+            subject,
+            protocol,
+            outcomes[protocol.name],
+            [*notes, *(unlike if protocol.any_rule.compares else [])],
+            environment=environment,
+            run=run,
+        )
+        for protocol in chosen
+    ]
 
 
 def _sides(real: T, generated: T) -> list[tuple[Side, T]]:
     return [("real", real), ("generated", generated)]
 
 
-def _uses(protocols: Sequence[Protocol]) -> dict[Look, list[NetworkUse]]:
-    """The networks behind each decoding, each once."""
-    uses: dict[Look, dict[NetworkUse, None]] = {}
-    for protocol in protocols:
-        for look in looks_of(protocol).values():
-            uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
-    return {look: list(of_look) for look, of_look in uses.items()}
-
-
-def _about_others(protocol: Protocol, real: VideoSet) -> str:
-    """Why a protocol says nothing about these real videos; empty where it does."""
+def _about_others(protocol: Protocol, real: VideoSet) -> Outcome | None:
+    """That a protocol is about other real videos than these, where it is."""
     task = protocol.task
     if task is None or real.name == task.data:
-        return ""
+        return None
     name, _, split = task.data.partition("/")
-    return f"it is about {task.data}, and the real videos are {real.name}; give --real {name}@ROOT:{split}"
+    reason = f"it is about {task.data}, and the real videos are {real.name}; give --real {name}@ROOT:{split}"
+    return Outcome({"status": "skipped", "reason": reason})
 
 
 def _unlike(sets: Mapping[Side, VideoSet], workers: int) -> list[str]:
@@ -155,26 +139,27 @@ def _too_few(protocol: Protocol, sides: Mapping[Side, Evidence]) -> list[str]:
 def _record(
     subject: Subject,
     protocol: Protocol,
-    sides: Mapping[Side, Evidence],
-    outcome: dict[str, Any],
+    outcome: Outcome,
+    notes: Sequence[str],
     *,
     environment: Environment,
     run: str,
 ) -> Record:
+    sides = outcome.sides
     failed = [asdict(item) | {"set": side} for side, evidence in sides.items() for item in evidence.failed]
-    notes = list(dict.fromkeys([protocol.standing, *_too_few(protocol, sides), *outcome.pop("notes", [])]))
+    said = [protocol.standing, *_too_few(protocol, sides), *outcome.notes, *notes]
     details: dict[str, Any] = {f"n_{side}": len(evidence) for side, evidence in sides.items()}
     details |= {f"videos_{side}": len(set(evidence.sources)) for side, evidence in sides.items()}
-    details |= {"failed": failed, "notes": notes, "world": protocol.world, "protocol": protocol.model_dump(mode="json")}
+    details |= {"failed": failed, "notes": list(dict.fromkeys(said)), "world": protocol.world}
     return Record(
         subject=subject,
-        measure=protocol.rule.measure,
+        measure=protocol.any_rule.measure,
         protocol=protocol.ref,
         environment=environment.fingerprint,
         code=environment.code,
         run=run,
         n=len(sides["generated"]) if sides else 0,
         n_failed=len(failed),
-        details=details,
-        **outcome,
+        details=details | {"protocol": protocol.model_dump(mode="json")},
+        **outcome.fields,
     )

@@ -9,14 +9,22 @@ from vidgauge.record import Frozen, Measure
 from vidgauge.registry import Registry
 
 
-class VideoMeasure(Frozen):
-    """A measure; its fields are the parameters that a protocol may set, and unknown ones are refused."""
+class AnyMeasure(Frozen):
+    """What all measures have; their fields are the parameters that a protocol may set, and unknown ones are refused."""
 
     measure: ClassVar[Measure]
     summary: ClassVar[str]
     compares: ClassVar[bool] = False
     """Whether it compares generated videos with real ones, or looks at the generated alone."""
     needs_captions: ClassVar[bool] = False
+    needs_network: ClassVar[bool] = True
+    """Whether it looks through a network, or at the frames themselves."""
+    paired: ClassVar[bool] = False
+    """Whether it compares each generated video with its own real one (``vidgauge.metrics.paired``), or whole sets."""
+
+
+class VideoMeasure(AnyMeasure):
+    """A measure of sets of videos: of what a network makes of them."""
 
     output: str
     """Which output of a network it reads, such as ``features_nd``."""

@@ -12,24 +12,20 @@ import numpy as np
 
 from vidgauge.errors import UsageError
 from vidgauge.metrics.arrays import Array
+from vidgauge.metrics.measures import AnyMeasure
 from vidgauge.metrics.paired.evidence import PairedEvidence
-from vidgauge.record import Frozen, Measure
 from vidgauge.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class PairedMeasure(Frozen):
-    """A measure of pairs; its fields are the parameters that a protocol may set, and unknown ones are refused."""
+class PairedMeasure(AnyMeasure):
+    """A measure of pairs of videos: of their frames, side by side."""
 
-    measure: ClassVar[Measure]
-    summary: ClassVar[str]
     paired: ClassVar[bool] = True
     compares: ClassVar[bool] = True
-    needs_captions: ClassVar[bool] = False
     needs_network: ClassVar[bool] = False
-    """Whether it looks through a network, which a protocol names, or at the frames themselves."""
 
     @abstractmethod
     def frames(self, real_tchw: "Tensor", generated_tchw: "Tensor", network: "nn.Module | None" = None) -> Array:

@@ -1,12 +1,10 @@
 """What came of comparing pairs of videos: the numbers that a paired measure averages."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.evidence import Evidence
-
-Side = Literal["real", "generated"]
+from vidgauge.metrics.video_set import Side
 
 
 @dataclass(frozen=True)

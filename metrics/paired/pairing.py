@@ -8,7 +8,7 @@ from vidgauge.datasets.folder import Entry
 from vidgauge.datasets.reading import EXTENSIONS
 from vidgauge.errors import UsageError
 from vidgauge.metrics.evidence import Failed
-from vidgauge.metrics.paired.evidence import Side
+from vidgauge.metrics.video_set import Side
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.evidence import Evidence, Failed
 from vidgauge.metrics.paired import PairedMeasure
-from vidgauge.metrics.paired.evidence import PairedEvidence, Side
+from vidgauge.metrics.paired.evidence import PairedEvidence
 from vidgauge.metrics.paired.pairing import Pair, pair_entries
+from vidgauge.metrics.video_set import Side
 
 _PIXELS = 2**18
 """Of a video that are compared at a time, or one frame: maps in float64 take some 300 bytes for each."""

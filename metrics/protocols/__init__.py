@@ -8,7 +8,8 @@ from pydantic import Field, ValidationError, model_validator
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.fingerprint import fingerprint
-from vidgauge.metrics.measures import MEASURES, VideoMeasure
+from vidgauge.metrics.measures import MEASURES, AnyMeasure, VideoMeasure
+from vidgauge.metrics.paired import PAIRED, PairedMeasure
 from vidgauge.metrics.weights import CARDS
 from vidgauge.record import Frozen, ProtocolRef
 from vidgauge.registry import Registry
@@ -58,18 +59,19 @@ class Protocol(Frozen):
     measure: str
     """Name of a measure, to which ``parameters`` go."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    network: str
-    """Name of a network."""
+    network: str = ""
+    """Name of a network; none for a measure that looks at the frames themselves."""
     network_parameters: dict[str, Any] = Field(default_factory=dict)
     """Its own choices, such as ``batch_norm_eps``."""
     weights: str = ""
-    """Name of a weights card; none with ``random_weights``."""
+    """Name of a weights card; none with ``random_weights``, or without a network."""
     random_weights: int | None = None
     """Seed of random weights: to try speed and plumbing without a file, never to rank anything."""
-    dtype: Literal["float32", "float64"]
+    dtype: Literal["float32", "float64"] = "float32"
     """Precision the network runs in; its outputs are kept as float32."""
-    resize: str
-    """How frames are brought to the network's size: a rule of ``vidgauge.datasets.spatial``, framing and kernel."""
+    resize: str = ""
+    """How frames are brought to the network's size: a rule of ``vidgauge.datasets.spatial``, framing and kernel. None
+    where pairs of frames are compared as they are."""
     clip: ClipRule
     generated_clip: ClipRule | None = None
     """Of the generated videos, where a paper cuts them otherwise than the real ones."""
@@ -84,15 +86,33 @@ class Protocol(Frozen):
     """Against which published values the whole protocol was checked; empty where it was not."""
 
     @model_validator(mode="after")
-    def _one_kind_of_weights(self) -> Self:
-        if bool(self.weights) == (self.random_weights is not None):
-            raise ValueError("a protocol has either weights or random_weights")
+    def _hold_together(self) -> Self:
+        if bool(self.network) != self.any_rule.needs_network:
+            raise ValueError(f"measure {self.measure!r} needs {'a' if self.any_rule.needs_network else 'no'} network")
+        if bool(self.network) != (bool(self.weights) != (self.random_weights is not None)):
+            raise ValueError("a protocol with a network has either weights or random_weights, and none without one")
+        if bool(self.resize) == self.any_rule.paired:
+            raise ValueError("a protocol has a resize rule, unless it compares pairs of frames as they are")
         return self
 
     @property
-    def rule(self) -> VideoMeasure:
+    def any_rule(self) -> AnyMeasure:
         """The measure with this protocol's parameters."""
-        return MEASURES[self.measure](**self.parameters)
+        if self.measure in MEASURES:
+            return MEASURES[self.measure](**self.parameters)
+        return PAIRED[self.measure](**self.parameters)
+
+    @property
+    def rule(self) -> VideoMeasure:
+        """The same, of a protocol about sets of videos."""
+        assert isinstance(self.any_rule, VideoMeasure), "asked of a protocol about sets alone"
+        return self.any_rule
+
+    @property
+    def paired_rule(self) -> PairedMeasure:
+        """The same, of a protocol about pairs of videos."""
+        assert isinstance(self.any_rule, PairedMeasure), "asked of a protocol about pairs alone"
+        return self.any_rule
 
     @property
     def cuts(self) -> tuple[ClipRule, ClipRule]:
@@ -117,6 +137,8 @@ class Protocol(Frozen):
 
     def with_random_weights(self, seed: int) -> "Protocol":
         """The same protocol with a network of random weights, which its name says: its numbers mean nothing."""
+        if not self.network:
+            return self
         name = f"{self.name}[random={seed}]"
         return self.model_copy(update={"weights": "", "random_weights": seed, "verified": "", "name": name})
 
@@ -140,7 +162,7 @@ class Protocol(Frozen):
         fixed = self.model_dump(
             exclude={"name": True, "summary": True, "verified": True, "task": {"source"}}, exclude_none=True
         )
-        fixed |= {"parameters": self.rule.model_dump(), "weights_sha256": self._digests()}
+        fixed |= {"parameters": self.any_rule.model_dump(), "weights_sha256": self._digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
 
     def card(self) -> dict[str, Any]:

@@ -34,9 +34,11 @@ NAMED = [
     *(f"frame-consistency.{pairs}" for pairs in ("consecutive", "all-pairs", "vbench", "first")),
     *(f"fid.frames.{package}" for package in ("pytorch-fid", "clean-fid", "torch-fidelity", "torchmetrics")),
     "kid.frames",
+    *("psnr.frame-mean", "psnr.torchmetrics", "ssim.valid", "ssim.same-zero", "ssim.torchmetrics"),
+    *("lpips.alex", "lpips.vgg", "lpips.alex-spatial"),
 ]
 TASKS = [name for name in PROTOCOLS.names() if PROTOCOLS[name].task]
-OPEN = [name for name in PROTOCOLS.names() if PROTOCOLS[name].world == "open"]
+OPEN = [name for name in PROTOCOLS.names() if PROTOCOLS[name].world == "open" and not PROTOCOLS[name].any_rule.paired]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def test_all_named_protocols_exist_and_have_a_form_in_the_embedded_world() -> No
     assert set(NAMED) <= set(PROTOCOLS.names())
     for name in NAMED:
         counterpart = f"{name}.shapes"
-        assert (counterpart in PROTOCOLS) == (PROTOCOLS[name].network != "inception"), name
+        assert (counterpart in PROTOCOLS) == (PROTOCOLS[name].network not in ("inception", "lpips", "")), name
         if counterpart in PROTOCOLS:
             theirs, ours = PROTOCOLS[name], PROTOCOLS[counterpart]
             assert ours.world == "embedded"
@@ -167,6 +169,25 @@ def test_one_pass_gives_all_conventions_side_by_side(
     assert "%)" in rows["fvd.tats.shapes"]
     assert "%)" not in rows["is.shapes"]  # another measure
     assert run([*arguments, "--against", "fvd.ft"]) == 2
+
+
+def test_pairs_of_videos_stand_beside_sets(videos: Path, tmp_path: Path) -> None:
+    entries = list_videos(videos / "real")
+    for number, entry in enumerate(entries):
+        frames = read_video(entry.path).frames_thwc.int() + number + 1
+        write_video(tmp_path / f"{entry.path.stem}.mkv", frames.clamp(0, 255).to(torch.uint8), 8)
+    (tmp_path / "another.mkv").write_bytes(entries[0].path.read_bytes())
+    names = ["psnr.frame-mean", "ssim.valid", "lpips.alex", "kvd.shapes"]
+    records = score(videos / "real", tmp_path, names, random_weights=0, workers=0)
+    assert [record.status for record in records] == ["ok"] * 4
+    assert [record.n_failed for record in records] == [1, 1, 1, 0]
+    assert "no real video is called 'another'" in records[0].details["failed"][0]["reason"]
+    # Some pixels are clipped at 255, so there is a little less noise than that of the offset.
+    offsets = np.arange(1, 1 + len(entries))
+    assert records[0].value == pytest.approx(np.mean(-20 * np.log10(offsets / 255)), abs=0.3)
+    assert records[0].protocol.name == "psnr.frame-mean"  # it has no weights to be random
+    assert records[2].protocol.name == "lpips.alex[random=0]"
+    assert records[0].details["videos_real"] == len(entries)
 
 
 def test_whole_videos_of_different_lengths(tmp_path: Path) -> None:

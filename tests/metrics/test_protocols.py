@@ -71,7 +71,7 @@ def test_unknown_keys_and_values_are_refused() -> None:
 @pytest.mark.parametrize("name", PROTOCOLS.names())
 def test_every_protocol_holds_together(name: str) -> None:
     protocol = PROTOCOLS[name]
-    assert protocol.rule.measure.name
+    assert protocol.any_rule.measure.name
     assert protocol.summary
     assert protocol.ref.name == name
 

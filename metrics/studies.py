@@ -1,0 +1,98 @@
+"""The two ways in which protocols look at videos: whole sets through a network, or pairs side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vidgauge.datasets.clips import ClipRule
+from vidgauge.metrics.extraction import Extractor, NetworkUse, extract
+from vidgauge.metrics.looks import Look, looks_of
+from vidgauge.metrics.outcome import Outcome, measure, measure_in_pairs
+from vidgauge.metrics.paired.scoring import Comparison, measure_pairs
+from vidgauge.metrics.protocols import Protocol
+from vidgauge.metrics.video_set import Side, VideoSet
+
+
+class Sets:
+    """Protocols about sets of videos: what they share is decoded once, and seen once by each network.
+
+    Args:
+        protocols: those about sets among them count.
+        sets: the videos.
+        extractors: the networks of the protocols.
+        captions: of either side, by identifier, where there are any.
+        batch_size: clips a network sees at once.
+
+    Attributes:
+        files: how many files will be decoded.
+    """
+
+    def __init__(
+        self,
+        protocols: Sequence[Protocol],
+        sets: Mapping[Side, VideoSet],
+        extractors: Mapping[NetworkUse, Extractor],
+        captions: Mapping[Side, dict[str, str] | None],
+        batch_size: int,
+    ) -> None:
+        self._protocols = [protocol for protocol in protocols if not protocol.any_rule.paired]
+        self._extractors, self._captions, self._batch_size = extractors, captions, batch_size
+        self._uses: dict[Look, dict[NetworkUse, None]] = {}
+        for protocol in self._protocols:
+            for look in looks_of(protocol).values():
+                self._uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
+        self._entries = {look: look.draw(sets[look.side].entries) for look in self._uses}
+        self.files = sum(map(len, self._entries.values()))
+
+    def outcomes(self, **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - workers, strict and advance of extract
+        """What each protocol says, by name."""
+        evidence = {
+            look: extract(
+                self._entries[look],
+                look.clip,
+                [self._extractors[use] for use in uses],
+                captions=self._captions[look.side],
+                batch_size=self._batch_size,
+                **how,
+            )
+            for look, uses in self._uses.items()
+        }
+        outcomes = {}
+        for protocol in self._protocols:
+            use = NetworkUse.of(protocol)
+            sides = {side: evidence[look][use] for side, look in looks_of(protocol).items()}
+            outcomes[protocol.name] = measure(protocol, sides, self._extractors[use])
+        return outcomes
+
+
+class Pairs:
+    """Protocols about pairs of videos: those with one clip rule are served by one decoding.
+
+    Arguments and attributes are those of `Sets`.
+    """
+
+    def __init__(
+        self,
+        protocols: Sequence[Protocol],
+        sets: Mapping[Side, VideoSet],
+        extractors: Mapping[NetworkUse, Extractor],
+    ) -> None:
+        self._sets, self._extractors = sets, extractors
+        self._groups: dict[ClipRule, list[Protocol]] = {}
+        for protocol in protocols:
+            if protocol.any_rule.paired:
+                self._groups.setdefault(protocol.clip, []).append(protocol)
+        self.files = len(self._groups) * sum(len(videos.entries) for videos in sets.values())
+
+    def outcomes(self, **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - workers, strict and advance of measure_pairs
+        """What each protocol says, by name."""
+        outcomes: dict[str, Outcome] = {}
+        for clip_rule, group in self._groups.items():
+            comparisons = {protocol.name: self._comparison(protocol) for protocol in group}
+            entries = self._sets["real"].entries, self._sets["generated"].entries
+            pairs = measure_pairs(*entries, clip_rule, comparisons, **how)
+            outcomes |= {protocol.name: measure_in_pairs(protocol, pairs[protocol.name]) for protocol in group}
+        return outcomes
+
+    def _comparison(self, protocol: Protocol) -> Comparison:
+        lens = self._extractors[NetworkUse.of(protocol)].module if protocol.network else None
+        return Comparison(protocol.paired_rule, lens)
