@@ -4,6 +4,7 @@ import math
 import stat
 import zipfile
 import zlib
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,8 +13,6 @@ from numpy.typing import NDArray
 
 from vidgauge.datasets.description import Description
 from vidgauge.datasets.errors import VideoError
-
-EXTENSIONS = (".npy", ".npz")
 
 _LARGEST_ARCHIVED = 2**32  # bytes: what is compressed is read as a whole
 _ERRORS = (OSError, ValueError, EOFError, MemoryError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -26,24 +25,24 @@ def describe(path: Path) -> Description:
     return Description(width, height, fps=math.nan, codec=kind, pixel_format="rgb24", container=kind)
 
 
-def timeline(path: Path) -> NDArray[np.float64]:
+def timeline(path: Path) -> "array[float]":
     """``nan`` for each frame."""
-    return np.full(count(path), math.nan)
+    return array("d", [math.nan]) * count(path)
 
 
-def frames(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """Frame by frame: RGB ``uint8`` (height, width, 3), and ``nan`` for the unknown time."""
+def frames(path: Path) -> Iterator[tuple[memoryview, float]]:
+    """Frame by frame: RGB bytes (height, width, 3), and ``nan`` for the unknown time."""
     for frame_hwc in _load_thwc(path):
-        yield np.array(frame_hwc), math.nan
+        yield np.array(frame_hwc, order="C").data, math.nan
 
 
-def frames_at(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+def frames_at(path: Path, indices: Sequence[int]) -> Iterator[memoryview]:
     """The frames of these indices; of a ``.npy`` file nothing else is read."""
     frames_thwc = _load_thwc(path)
     if indices and indices[-1] >= len(frames_thwc):
         raise VideoError(path, f"has {len(frames_thwc)} frames, so there is none of index {indices[-1]}")
     for index in indices:
-        yield np.array(frames_thwc[index])
+        yield np.array(frames_thwc[index], order="C").data
 
 
 def count(path: Path) -> int:

@@ -13,10 +13,10 @@ from av.video.stream import VideoStream
 
 from vidgauge.datasets import gif
 from vidgauge.datasets.boxes import indexed_end
-from vidgauge.datasets.packets import Seen
+from vidgauge.datasets.packets import Packets
 
 
-def what_is_missing(container: InputContainer, stream: VideoStream, path: Path, packets: list[Seen]) -> str:
+def what_is_missing(container: InputContainer, stream: VideoStream, path: Path, packets: Packets) -> str:
     """The sign that a file, read to its end without an error, was cut off; empty where there is none.
 
     Args:
@@ -31,7 +31,7 @@ def what_is_missing(container: InputContainer, stream: VideoStream, path: Path, 
         return "" if n_images == len(packets) else f"{len(packets)} of its {n_images} images can be found"
     if kind == "avi":
         # Either sign alone is found in whole files: empty packets at the end, and writers that miscount the bytes.
-        end = max((packet.dts for packet in packets if packet.dts is not None), default=0)
+        end = max((stamp for stamp in packets.dts if stamp is not None), default=0)
         cut = end + 1 < stream.frames and _riff_bytes(path) > path.stat().st_size
         return f"it declares {stream.frames} frames and ends after {end + 1}" if cut else ""
     if "mp4" in kind:
@@ -50,12 +50,13 @@ def _riff_bytes(path: Path) -> int:
         return int.from_bytes(file.read(8)[4:], "little") + 8
 
 
-def _missing_time(container: InputContainer, stream: VideoStream, packets: list[Seen]) -> str:
-    last = max(packets, key=lambda packet: -math.inf if packet.pts is None else packet.pts)
-    if last.pts is None or stream.time_base is None or not stream.average_rate:
+def _missing_time(container: InputContainer, stream: VideoStream, packets: Packets) -> str:
+    last = max((stamp for stamp in packets.pts if stamp is not None), default=None)
+    if last is None or stream.time_base is None or not stream.average_rate:
         return ""
-    begin, interval = float(last.pts * stream.time_base), float(1 / stream.average_rate)
-    shown = max(float(last.duration * stream.time_base), interval)
+    begin, interval = float(last * stream.time_base), float(1 / stream.average_rate)
+    duration = next(ticks for stamp, ticks in zip(packets.pts, packets.duration, strict=True) if stamp == last) or 0
+    shown = max(float(duration * stream.time_base), interval)
     declared = _declared_end(container, stream)
     # Half a frame and the millisecond to which Matroska rounds.
     if begin + shown + interval / 2 < declared - 1e-3:

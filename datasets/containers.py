@@ -1,12 +1,11 @@
 """Frames out of video containers (and single images), by libav through PyAV."""
 
 import math
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from vidgauge.datasets.conversion import ToRGB
 from vidgauge.datasets.decoding import decoded, packet_index
@@ -59,32 +58,34 @@ def describe(path: Path) -> Description:
         )
 
 
-def timeline(path: Path) -> NDArray[np.float64]:
+def timeline(path: Path) -> "array[float]":
     """When each frame is shown, in seconds; where the packets do not tell how many frames there are, by decoding."""
     times = packet_index(path).times
     if times is not None:
-        return times.copy()
+        return array("d", times)
     with opened(path) as (container, stream):
         log = PacketLog(container, stream)
         clock = _Clock(stream, log)
-        return np.array([clock.time(frame.pts) for frame in decoded(container, stream, path, log)])
+        return array("d", (clock.time(frame.pts) for frame in decoded(container, stream, path, log)))
 
 
-def frames(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """Decode frame by frame: RGB ``uint8`` (height, width, 3) and its time in seconds."""
+def frames(path: Path) -> Iterator[tuple[memoryview, float]]:
+    """Decode frame by frame: RGB bytes (height, width, 3) and its time in seconds."""
     with opened(path) as (container, stream):
         log = PacketLog(container, stream)
         clock, convert = _Clock(stream, log), ToRGB(stream, path)
         for frame in decoded(container, stream, path, log):
             yield convert(frame), clock.time(frame.pts)
+            del frame  # or it would be held while the next is decoded
 
 
-def frames_at(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+def frames_at(path: Path, indices: Sequence[int]) -> Iterator[memoryview]:
     """The frames of these indices; only what they need is decoded."""
     convert: ToRGB | None = None
     for frame, stream in decoded_at(path, indices):
         convert = convert or ToRGB(stream, path)
         yield convert(frame)
+        del frame  # or it would be held while the next is decoded
 
 
 def count(path: Path) -> int:

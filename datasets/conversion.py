@@ -3,13 +3,12 @@
 PyAV's own ``to_ndarray("rgb24")`` differs from that on 10-bit video.
 """
 
+import gc
 from pathlib import Path
 
-import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.orientation import orientation, upright_filters
@@ -28,9 +27,10 @@ class ToRGB:
         self._path = path
         self._layout: tuple[object, ...] = ()
         self._graph = Graph()
+        self._tied = False  # whether a frame that nobody needs any more may still be there
 
-    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """RGB ``uint8`` (height, width, 3).
+    def __call__(self, frame: VideoFrame) -> memoryview:
+        """RGB, bytes shaped (height, width, 3).
 
         Raises:
             VideoError: the frame differs in size from those before it, or is stored rotated by an odd angle.
@@ -40,7 +40,10 @@ class ToRGB:
             if self._layout and layout[:2] != self._layout[:2]:
                 was, now = (f"{width}x{height}" for width, height, *_ in (self._layout, layout))
                 raise VideoError(self._path, f"changes from {was} to {now} midway")
-            self._graph, self._layout = self._graph_for(frame), layout
+            self._graph, self._layout, self._tied = self._graph_for(frame), layout, True
+        elif self._tied:  # asking for its orientation ties a frame to its side data in a cycle, picture and all
+            gc.collect(1)
+            self._tied = False
         self._graph.vpush(frame)
         return _pixels(self._graph.vpull())
 
@@ -56,12 +59,16 @@ class ToRGB:
         return graph
 
 
-def _pixels(frame: VideoFrame) -> NDArray[np.uint8]:
-    """The frame's own memory, which lives as long as the array; a copy where libav has padded the rows."""
+def _pixels(frame: VideoFrame) -> memoryview:
+    """The frame's own memory, which lives as long as the view; a copy where libav has padded the rows."""
     (plane,) = frame.planes
-    size = frame.height * plane.line_size
-    rows = np.frombuffer(memoryview(plane), np.uint8, size).reshape(frame.height, -1)
-    return np.ascontiguousarray(rows[:, : 3 * frame.width]).reshape(frame.height, frame.width, 3)
+    memory, width = memoryview(plane), 3 * frame.width
+    if plane.line_size == width:
+        pixels = memory[: frame.height * width]
+    else:
+        begins = range(0, frame.height * plane.line_size, plane.line_size)
+        pixels = memoryview(bytearray().join(memory[begin : begin + width] for begin in begins))
+    return pixels.cast("B", (frame.height, frame.width, 3))
 
 
 def _buffer_arguments(frame: VideoFrame, stream: VideoStream) -> str:

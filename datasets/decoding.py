@@ -39,6 +39,7 @@ def decoded(
             interlaced |= frame.interlaced_frame
             n_frames += 1
             yield frame
+            del frame  # or it would be held while the next is decoded
     if n_frames == 0:
         raise VideoError(path, "has no frames")
     _refuse_cut(container, stream, path, log)
@@ -74,10 +75,13 @@ def _packet_index(path: Path, version: tuple[int, ...]) -> PacketIndex:  # noqa:
 
 def sound(frames: Iterable[VideoFrame], n_before: int, path: Path) -> Iterator[VideoFrame]:
     """The frames, unless the decoder had to make something up."""
-    for number, frame in enumerate(frames, start=n_before):
+    number = n_before
+    for frame in frames:
         if frame.is_corrupt:
             raise VideoError(path, f"is truncated or damaged: frame {number} decodes with errors")
+        number += 1
         yield frame
+        del frame  # or it would be held while the next is decoded
 
 
 def _packets(
@@ -95,8 +99,8 @@ def _packets(
 
 def _refuse_headless(first: VideoFrame, log: PacketLog, path: Path) -> None:
     """Decoders drop everything up to the next key frame without a word."""
-    opening = log.packets[0]
-    if not opening.key and first.pts is not None and opening.pts is not None and first.pts > opening.pts:
+    opening = log.packets.pts[0]
+    if not log.begins_with_key and first.pts is not None and opening is not None and first.pts > opening:
         raise VideoError(path, "was cut in front of a key frame: its first frames cannot be decoded")
 
 

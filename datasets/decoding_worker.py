@@ -1,10 +1,11 @@
 """The process in which files are decoded: ``python -m vidgauge.datasets.decoding_worker``.
 
-Imports PyAV and NumPy and neither torch nor pydantic, so that it starts at once and stays small. Jobs come on stdin,
+Imports PyAV and neither NumPy nor torch nor pydantic, so that it starts at once and stays small. Jobs come on stdin,
 one JSON object a line. What a job gives goes to stdout as messages: a header (kind, length) and so many bytes of JSON,
 which for an array say its shape and are followed by its bytes.
 """
 
+import gc
 import io
 import json
 import os
@@ -15,9 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from vidgauge.datasets.decoding_jobs import Job, carefully
+from vidgauge.datasets.decoding_jobs import Job, carefully, memory_of
 from vidgauge.datasets.errors import VideoError
 from vidgauge.errors import UsageError
 from vidgauge.limits import die_first, die_with_parent, limit_memory
@@ -37,6 +36,7 @@ def main() -> None:
     channel = _own_stdout()
     with suppress(UsageError, OSError, ValueError):  # where the system knows no such limit
         limit_memory(MEMORY_LIMIT)
+    gc.freeze()  # what is here stays, and need not be looked through again
     _send(channel, END)  # ready
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # errors at the start were listened to, decoders' talk is not
     for line in sys.stdin.buffer:
@@ -49,6 +49,7 @@ def main() -> None:
             _send(channel, ERROR, [str(error.path), error.reason])
         else:
             _send(channel, END)
+        gc.collect()  # frames, which PyAV ties to their side data in cycles
 
 
 def _find(name: str) -> Job:
@@ -65,11 +66,13 @@ def _own_stdout() -> io.FileIO:
 
 
 def _send_item(channel: io.FileIO, item: Any) -> None:  # noqa: ANN401 - a JSON value or an array
-    if isinstance(item, np.ndarray):
-        _send(channel, ARRAY, {"shape": item.shape, "dtype": item.dtype.str})
-        _write(channel, np.ascontiguousarray(item).reshape(-1).view(np.uint8).data)
-    else:
+    memory = memory_of(item)
+    if memory is None:
         _send(channel, ITEM, item)
+        return
+    _send(channel, ARRAY, {"shape": memory.shape, "dtype": memory.format})
+    if memory.nbytes:
+        _write(channel, memory.cast("B") if memory.c_contiguous else memoryview(memory.tobytes()))
 
 
 def _send(channel: io.FileIO, kind: int, content: Any = None) -> None:  # noqa: ANN401 - a JSON value

@@ -1,6 +1,7 @@
 """What can be said about a video without decoding more than its first frame."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -39,7 +40,7 @@ class Description:
     """Width of a pixel divided by its height, where the file says; frames come out as coded, not stretched."""
 
 
-def frame_rate(declared: float, timestamps: list[float]) -> float:
+def frame_rate(declared: float, timestamps: Sequence[float]) -> float:
     """The rate a file declares, unless its own timestamps contradict it.
 
     Args:

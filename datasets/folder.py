@@ -11,7 +11,7 @@ from typing import Literal
 
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.libav import IMAGE_EXTENSIONS
-from vidgauge.datasets.reading import EXTENSIONS
+from vidgauge.datasets.storages import EXTENSIONS
 from vidgauge.errors import UsageError
 
 _Kind = Literal["folder", "file", "special", "nowhere"]

@@ -2,12 +2,10 @@
 
 import math
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from vidgauge.datasets import containers
 from vidgauge.datasets.description import Description
@@ -20,12 +18,12 @@ def describe(path: Path) -> Description:
     return replace(containers.describe(_images(path)[0]), fps=math.nan, container="folder")
 
 
-def frames(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """Frame by frame in natural order (2 before 10): RGB ``uint8`` (height, width, 3), and ``nan`` for its time."""
+def frames(path: Path) -> Iterator[tuple[memoryview, float]]:
+    """Frame by frame in natural order (2 before 10): RGB bytes (height, width, 3), and ``nan`` for its time."""
     return ((frame_hwc, math.nan) for frame_hwc in _of_one_size(_images(path)))
 
 
-def frames_at(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+def frames_at(path: Path, indices: Sequence[int]) -> Iterator[memoryview]:
     """The frames of these indices; no other file is opened."""
     images = _images(path)
     if indices and indices[-1] >= len(images):
@@ -33,9 +31,9 @@ def frames_at(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]
     yield from _of_one_size([images[index] for index in indices])
 
 
-def timeline(path: Path) -> NDArray[np.float64]:
+def timeline(path: Path) -> "array[float]":
     """``nan`` for each frame."""
-    return np.full(len(_images(path)), math.nan)
+    return array("d", [math.nan]) * len(_images(path))
 
 
 def count(path: Path) -> int:
@@ -43,17 +41,18 @@ def count(path: Path) -> int:
     return sum(1 for _ in frames(path))
 
 
-def _of_one_size(files: list[Path]) -> Iterator[NDArray[np.uint8]]:
-    shape = None
+def _of_one_size(files: list[Path]) -> Iterator[memoryview]:
+    first = ""
     for file in files:
         frame_hwc = _only_frame(file)
-        shape = shape or frame_hwc.shape
-        if frame_hwc.shape != shape:
-            raise VideoError(file, f"is {_size(frame_hwc.shape)}, but {files[0].name} is {_size(shape)}")
+        size = _size(frame_hwc)
+        first = first or size
+        if size != first:
+            raise VideoError(file, f"is {size}, but {files[0].name} is {first}")
         yield frame_hwc
 
 
-def _only_frame(file: Path) -> NDArray[np.uint8]:
+def _only_frame(file: Path) -> memoryview:
     decoded = [frame_hwc for frame_hwc, _ in containers.frames(file)]  # to its end, which shows whether it is complete
     if len(decoded) != 1:
         raise VideoError(file, f"holds {len(decoded)} pictures, but a frame is one")
@@ -81,5 +80,6 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"
+def _size(frame_hwc: memoryview) -> str:
+    height, width, _ = frame_hwc.shape or ()
+    return f"{width}x{height}"

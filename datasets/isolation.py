@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgauge.datasets.decoding_jobs import Job, carefully
+from vidgauge.datasets.decoding_jobs import Job, carefully, memory_of
 from vidgauge.datasets.decoding_worker import END, ERROR, HEADER, ITEM
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.prefetch import in_order
@@ -66,12 +66,13 @@ class Run(Protocol):
 def run_here(job: Job, path: Path, *arguments: Any, place: Place = np.empty) -> Iterator[Any]:  # noqa: ANN401 - the job's
     """Do a job in this process."""
     for item in carefully(job, path, *arguments):
-        if isinstance(item, np.ndarray):
-            placed = place(item.shape, item.dtype.str)
-            placed[...] = item
-            yield placed
-        else:
+        memory = memory_of(item)
+        if memory is None:
             yield item
+        else:
+            placed = place(memory.shape or (), memory.format)
+            placed[...] = memory
+            yield placed
 
 
 class Workers:

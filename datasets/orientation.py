@@ -1,9 +1,9 @@
 """How a file says that its frames are to be turned or mirrored, as phones and photographs do."""
 
 import math
+import struct
 from typing import Any
 
-import numpy as np
 from av.video.frame import VideoFrame
 
 _TOLERANCE = math.tan(math.radians(0.5))  # the ffmpeg program rounds to whole degrees
@@ -33,11 +33,12 @@ def orientation(frame: VideoFrame) -> tuple[int, int, int, int] | None:
     stored: Any = frame.side_data.get("DISPLAYMATRIX")  # PyAV's types know but few of the keys
     if stored is None:
         return UPRIGHT
-    matrix = np.frombuffer(bytes(stored), np.int32).reshape(3, 3)[:2, :2].astype(float)
-    if not matrix.any():  # means nothing, and the ffmpeg program takes it for no turn
+    right_x, right_y, _, bottom_x, bottom_y, *_ = struct.unpack("=9i", bytes(stored))
+    matrix = right_x, right_y, bottom_x, bottom_y
+    if not any(matrix):  # means nothing, and the ffmpeg program takes it for no turn
         return UPRIGHT
-    signs = np.where(abs(matrix) > _TOLERANCE * abs(matrix).max(), np.sign(matrix), 0).astype(int)
-    a, b, c, d = signs.flatten().tolist()
+    least = _TOLERANCE * max(map(abs, matrix))
+    a, b, c, d = ((value > least) - (value < -least) for value in matrix)
     return (a, b, c, d) if (a, b, c, d) in _FILTERS else None
 
 

@@ -1,64 +1,61 @@
 """The packets of a video file: which frames are in them, when each is shown, and where decoding may begin."""
 
+from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
-import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from vidgauge.datasets import bitstreams
+from vidgauge.datasets.columns import Column
 
 _REORDERED = {"h264", "hevc"}  # in AVI, which has no times, only their slices tell the order of display
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One packet, as far as it matters afterwards."""
+@dataclass(frozen=True)
+class Packets:
+    """All packets in the order of decoding, empty ones left out, as far as they matter afterwards.
 
-    position: int | None
-    """Where it begins in the file, in bytes."""
-    size: int
+    In columns and not one by one, because an hour of video has a hundred thousand.
+    """
+
+    position: Column = field(default_factory=Column)
+    """Where each begins in the file, in bytes."""
+    size: Column = field(default_factory=Column)
     """In bytes."""
-    pts: int | None
+    pts: Column = field(default_factory=Column)
     """When its frame is to be shown, in the stream's unit."""
-    dts: int | None
+    dts: Column = field(default_factory=Column)
     """When it is to be decoded."""
-    duration: int
-    """How long its frame is to be shown; 0 where the file does not say."""
-    key: bool
-    """Whether the container calls it a key frame."""
-    hidden: bool
-    """Whether the file says that its frame is decoded and not shown (before the start of an edit list)."""
-    picture: str
-    """The letter (see ``bitstreams.Content``) of the frame that comes of decoding it; empty where none does."""
-    entry: bool
-    """Whether decoding may begin with it."""
-    intact: bool | None
-    """Whether its checksums are right; None where it has none."""
+    duration: Column = field(default_factory=Column)
+    """How long its frame is to be shown; None where the file does not say."""
 
-    @property
-    def shown(self) -> bool:
-        """Whether a frame comes of it."""
-        return bool(self.picture) and not self.hidden
+    def __len__(self) -> int:
+        return len(self.size)
+
+    def is_at(self, number: int, position: int | None, size: int) -> bool:
+        """Whether the packet of this number lies there."""
+        return number < len(self) and self.position[number] == position and self.size[number] == size
 
 
 @dataclass(frozen=True)
 class PacketIndex:
-    """What all packets together tell; they are numbered in the order of decoding, empty ones left out."""
+    """What all packets together tell; they are numbered in the order of decoding."""
 
-    packets: list[Seen]
-    times: NDArray[np.float64] | None
+    packets: Packets
+    times: Sequence[float] | None
     """When each frame is shown, seconds, ascending; None where only decoding tells how many frames there are."""
-    order: list[int] | None
+    order: Sequence[int] | None
     """The number of each frame's packet, in the order of display; None where frames cannot be found without decoding
     all that are before them."""
-    shown_at: list[float]
+    entries: Sequence[int]
+    """The packets with which decoding may begin."""
+    shown_at: Sequence[float]
     """The times that packets give, seconds, ascending, whether or not each of them brings a frame."""
-    damaged: list[int]
+    damaged: Sequence[int]
     """Packets whose checksums are wrong."""
 
 
@@ -68,14 +65,19 @@ class PacketLog:
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.timeless = container.format.name == "avi"
         """AVI knows no presentation times, and what libav makes up for it jumps back and forth at B-frames."""
-        self.packets: list[Seen] = []
-        self.slots: list[int | None] = []
+        self.packets = Packets()
+        self.slots = Column()
         """When the first, second, ... of the packets that bring a frame is decoded: in AVI, the times of the frames."""
+        self.begins_with_key = False
+        """Whether the container calls the first a key frame."""
         self._tick = stream.time_base or Fraction(0)
         context = stream.codec_context
         self._codec = context.codec.canonical_name
-        self._right: list[int] = []
-        self._wrong: list[int] = []
+        self._shown = array("q")  # packets of which a frame comes that the file does not hide
+        self._letters: list[str] = []  # of those frames, as ``bitstreams.Content`` has them
+        self._entries = array("q")
+        self._right = array("q")
+        self._wrong = array("q")
         self._waiting = ""  # the second picture of a packet, decoded when the next comes
         try:
             self._look = bitstreams.reader(self._codec, context.extradata or b"", interlaced=context.field_order > 1)
@@ -84,45 +86,39 @@ class PacketLog:
         except (bitstreams.Unclear, IndexError):
             self._look = None
 
-    def add(self, packet: "Packet[VideoStream]") -> int:
-        """Note the next packet that is not empty; returns its number."""
-        content = self._content(packet)
-        seen = Seen(
-            position=packet.pos,
-            size=packet.size,
-            pts=packet.pts,
-            dts=packet.dts,
-            duration=packet.duration or 0,
-            key=packet.is_keyframe,
-            hidden=packet.is_discard,
-            picture=content.pictures,
-            entry=content.entry,
-            intact=content.intact,
-        )
-        self.packets.append(seen)
-        if seen.shown:
+    def add(self, packet: "Packet[VideoStream]") -> None:
+        """Note the next packet that is not empty."""
+        content, number = self._content(packet), len(self.packets)
+        if number == 0:
+            self.begins_with_key = packet.is_keyframe
+        self.packets.position.append(packet.pos)
+        self.packets.size.append(packet.size)
+        self.packets.pts.append(packet.pts)
+        self.packets.dts.append(packet.dts)
+        self.packets.duration.append(packet.duration)
+        if content.pictures and not packet.is_discard:  # decoded and not shown: before the start of an edit list
+            self._shown.append(number)
+            self._letters.append(content.pictures)
             self.slots.append(packet.dts)
-        number = len(self.packets) - 1
-        if seen.intact is not None:
-            (self._right if seen.intact else self._wrong).append(number)
-        return number
+        if content.entry:
+            self._entries.append(number)
+        if content.intact is not None:
+            (self._right if content.intact else self._wrong).append(number)
 
     @property
-    def damaged(self) -> list[int]:
+    def damaged(self) -> Sequence[int]:
         """Packets whose checksums are wrong; where none is right, the file was written without."""
-        return self._wrong if self._right else []
+        return self._wrong if self._right else ()
 
     def index(self) -> PacketIndex:
         """What the packets so far tell."""
-        stamps = self.slots if self.timeless else [packet.pts for packet in self.packets if packet.shown]
+        stamps = self.slots if self.timeless else [self.packets.pts[number] for number in self._shown]
         known = sorted(stamp for stamp in stamps if stamp is not None)
-        shown_at = [float(stamp * self._tick) for stamp in known]
-        if self._look is None or not known or len(known) < len(stamps) or self._leads():
-            return PacketIndex(self.packets, None, None, shown_at, self.damaged)
-        places = {(packet.position, packet.size) for packet in self.packets}
-        distinct = len(set(known)) == len(known) and len(places) == len(self.packets)
-        order = self._order() if distinct else None
-        return PacketIndex(self.packets, np.array(shown_at), order, shown_at, self.damaged)
+        shown_at = array("d", (float(stamp * self._tick) for stamp in known))
+        clear = self._look is not None and known and len(known) == len(stamps) and not self._leads()
+        order = self._order() if clear and len(set(known)) == len(known) and self._are_apart() else None
+        times = shown_at if clear else None
+        return PacketIndex(self.packets, times, order, self._entries, shown_at, self.damaged)
 
     def _content(self, packet: "Packet[VideoStream]") -> bitstreams.Content:
         """What comes of a packet; once one is unclear, a frame of every packet."""
@@ -146,17 +142,20 @@ class PacketLog:
 
     def _leads(self) -> bool:
         """Whether a picture is shown before the first: decoders drop some of those."""
-        first = self.packets[0].pts
-        return not self.timeless and any(
-            packet.shown and (first is None or packet.pts is None or packet.pts < first) for packet in self.packets
-        )
+        first, stamps = self.packets.pts[0], (self.packets.pts[number] for number in self._shown)
+        return not self.timeless and any(stamp is None or first is None or stamp < first for stamp in stamps)
 
-    def _order(self) -> list[int] | None:
-        shown = [number for number, packet in enumerate(self.packets) if packet.shown]
+    def _are_apart(self) -> bool:
+        """Whether no two packets lie in the same place."""
+        places = set(zip(self.packets.position, self.packets.size, strict=True))
+        return len(places) == len(self.packets)
+
+    def _order(self) -> Sequence[int] | None:
         if self.timeless:
-            letters = [self.packets[number].picture for number in shown]
-            return None if self._codec in _REORDERED else _reordered(shown, letters)
-        return sorted(shown, key=lambda number: self.packets[number].pts or 0)
+            order = None if self._codec in _REORDERED else _reordered(self._shown, self._letters)
+        else:
+            order = sorted(self._shown, key=lambda number: self.packets.pts[number] or 0)
+        return None if order is None else array("q", order)
 
 
 def _reordered(numbers: Sequence[int], letters: Sequence[str]) -> list[int] | None:
@@ -164,7 +163,7 @@ def _reordered(numbers: Sequence[int], letters: Sequence[str]) -> list[int] | No
     if "B" in letters[:2]:  # it refers to a picture that is not there
         return None
     order: list[int] = []
-    held = numbers[:1]
+    held = list(numbers[:1])
     for number, letter in zip(numbers[1:], letters[1:], strict=True):
         if letter == "B":
             order.append(number)

@@ -1,35 +1,15 @@
-"""Videos as NumPy frames, whatever they are stored as: a container, an array or a folder of frames.
-
-The one door to everything that decodes, free of torch, so that a process that only decodes stays small.
-"""
+"""Videos as NumPy frames, whatever they are stored as: a container, an array or a folder of frames."""
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgauge.datasets import arrays, containers, frame_folders
 from vidgauge.datasets.description import Description
-from vidgauge.datasets.errors import VideoError, unopened
-
-EXTENSIONS = (*containers.EXTENSIONS, *arrays.EXTENSIONS)
-
-
-class _Storage(Protocol):
-    """What each kind of storage answers; the modules themselves are the storages."""
-
-    def describe(self, path: Path, /) -> Description: ...
-
-    def timeline(self, path: Path, /) -> NDArray[np.float64]: ...
-
-    def frames(self, path: Path, /) -> Iterator[tuple[NDArray[np.uint8], float]]: ...
-
-    def frames_at(self, path: Path, indices: Sequence[int], /) -> Iterator[NDArray[np.uint8]]: ...
-
-    def count(self, path: Path, /) -> int: ...
+from vidgauge.datasets.storages import EXTENSIONS as EXTENSIONS
+from vidgauge.datasets.storages import storage_of
 
 
 def describe_video(path: str | PathLike[str]) -> Description:
@@ -38,7 +18,7 @@ def describe_video(path: str | PathLike[str]) -> Description:
     Raises:
         VideoError: the file is missing, empty or no video, or its packets or its first frame show that it is damaged.
     """
-    return _storage(Path(path)).describe(Path(path))
+    return storage_of(Path(path)).describe(Path(path))
 
 
 def timeline(path: str | PathLike[str]) -> NDArray[np.float64]:
@@ -52,7 +32,7 @@ def timeline(path: str | PathLike[str]) -> NDArray[np.float64]:
         VideoError: the file is missing, empty or no video, or its packets show that it is damaged. Damage that only
             decoding shows is not seen.
     """
-    return _storage(Path(path)).timeline(Path(path))
+    return np.asarray(storage_of(Path(path)).timeline(Path(path)))
 
 
 def decode_frames(path: str | PathLike[str]) -> Iterator[tuple[NDArray[np.uint8], float]]:
@@ -63,7 +43,8 @@ def decode_frames(path: str | PathLike[str]) -> Iterator[tuple[NDArray[np.uint8]
     Raises:
         VideoError: the file is missing, empty, damaged, truncated or no video, when the iterator reaches the damage.
     """
-    return _storage(Path(path)).frames(Path(path))
+    frames = storage_of(Path(path)).frames(Path(path))
+    return ((np.asarray(frame_hwc), seconds) for frame_hwc, seconds in frames)
 
 
 def frames_at(path: str | PathLike[str], indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
@@ -78,22 +59,9 @@ def frames_at(path: str | PathLike[str], indices: Sequence[int]) -> Iterator[NDA
             in the file is not seen.
     """
     assert all(earlier < later for earlier, later in zip((-1, *indices), indices, strict=False)), "ascending, distinct"
-    return _storage(Path(path)).frames_at(Path(path), indices)
+    return map(np.asarray, storage_of(Path(path)).frames_at(Path(path), indices))
 
 
 def count_frames(path: str | PathLike[str]) -> int:
     """Decode everything and count, keeping nothing: a video is whole, or VideoError as from ``decode_frames``."""
-    return _storage(Path(path)).count(Path(path))
-
-
-def _storage(path: Path) -> _Storage:
-    try:
-        if path.is_dir():
-            return frame_folders
-    except OSError as error:  # a folder above it may not be entered
-        raise unopened(path, error) from error
-    if path.suffix.lower() in containers.EXTENSIONS:
-        return containers
-    if path.suffix.lower() in arrays.EXTENSIONS:
-        return arrays
-    raise VideoError(path, f"is not a kind of video that can be read ({', '.join(EXTENSIONS)}, or a folder of images)")
+    return storage_of(Path(path)).count(Path(path))

@@ -4,9 +4,11 @@ No frame is trusted for its place alone. Packets carry their number through the 
 what comes out is not what the index foretold, the file is decoded from its start instead.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
 from av.container import InputContainer
@@ -32,8 +34,10 @@ def decoded_at(path: Path, indices: Sequence[int]) -> Iterator[tuple[VideoFrame,
     found = 0
     if index.order is not None:
         try:
-            for found, frame in enumerate(_sought(path, index, index.order, indices), start=1):  # noqa: B007
+            for frame in _sought(path, index, index.order, indices):
+                found += 1
                 yield frame
+                del frame  # or it would be held while the next is decoded
         except (_AstrayError, VideoError):  # is the file damaged, or was it entered in the wrong place?
             pass
     yield from _counted(path, indices[found:], index.damaged)
@@ -43,14 +47,16 @@ def _counted(path: Path, indices: Sequence[int], damaged: Sequence[int]) -> Iter
     """Decode from the start and count."""
     if not indices:
         return
-    wanted, number = set(indices), -1
+    wanted, number = set(indices), 0
     with opened(path) as (container, stream):
-        for number, frame in enumerate(decoded(container, stream, path, PacketLog(container, stream), damaged)):
+        for frame in decoded(container, stream, path, PacketLog(container, stream), damaged):
             if number in wanted:
                 yield frame, stream
-            if number == indices[-1]:
+            del frame  # or it would be held while the next is decoded
+            number += 1
+            if number > indices[-1]:
                 return
-    raise _absent(path, indices[-1], number + 1)
+    raise _absent(path, indices[-1], number)
 
 
 def _absent(path: Path, index: int, n_frames: int) -> VideoError:
@@ -58,13 +64,13 @@ def _absent(path: Path, index: int, n_frames: int) -> VideoError:
 
 
 def _sought(
-    path: Path, index: PacketIndex, order: list[int], indices: Sequence[int]
+    path: Path, index: PacketIndex, order: Sequence[int], indices: Sequence[int]
 ) -> Iterator[tuple[VideoFrame, VideoStream]]:
-    entries = _entries(index, order)
-    places = [place for place, _ in entries]
+    places = _places(order, len(index.packets))
+    entries = _entries(index, order, places)
 
     def entry_of(place: int) -> tuple[int, int]:
-        latest = bisect_right(places, place) - 1
+        latest = bisect_right(entries, place, key=itemgetter(0)) - 1
         while entries[latest][1] > order[place]:
             latest -= 1
         return entries[latest]
@@ -73,41 +79,60 @@ def _sought(
         packets = _Packets(container, stream, index)
         for (first, entry), group in groupby(indices, key=entry_of):
             wanted = set(group)
-            last = max(wanted)
-            decoded_on = _frames(packets.since(entry), stream, order, first)
+            place, last = first, max(wanted)
+            decoded_on = _frames(packets.since(entry), stream, order, places, first)
             # What lies between is checked too: the wanted frame may refer to it.
-            for place, frame in enumerate(sound(decoded_on, first, path), start=first):
+            for frame in sound(decoded_on, first, path):
                 if place in wanted:
                     yield frame, stream
+                del frame  # or it would be held while the next is decoded
                 if place == last:
                     break
+                place += 1
             else:
                 raise _AstrayError
 
 
-def _entries(index: PacketIndex, order: list[int]) -> list[tuple[int, int]]:
+def _places(order: Sequence[int], n_packets: int) -> Sequence[int]:
+    """Of each packet the place of its frame, one behind the last if it has none."""
+    places = array("q", [len(order)]) * n_packets
+    for place, number in enumerate(order):
+        places[number] = place
+    return places
+
+
+def _entries(index: PacketIndex, order: Sequence[int], places: Sequence[int]) -> list[tuple[int, int]]:
     """The place of the first frame that is exact if decoding begins with a packet, and that packet; ascending."""
-    places = {number: place for place, number in enumerate(order)}
-    times = [index.packets[number].pts or 0 for number in order]
-    return sorted(
+    pts = index.packets.pts
+
+    def place_of(number: int) -> int:
+        if places[number] < len(order):
+            return places[number]
         # One that is not shown itself stands in front of the first that is shown after it.
-        (places[number] if number in places else bisect_left(times, packet.pts or 0), number)
-        for number, packet in enumerate(index.packets)
-        if packet.entry
-    )
+        return bisect_left(order, pts[number] or 0, key=lambda shown: pts[shown] or 0)
+
+    return sorted((place_of(number), number) for number in index.entries)
 
 
 def _frames(
-    packets: "Iterator[Packet[VideoStream]]", stream: VideoStream, order: list[int], place: int
+    packets: "Iterator[Packet[VideoStream]]",
+    stream: VideoStream,
+    order: Sequence[int],
+    places: Sequence[int],
+    first: int,
 ) -> Iterator[VideoFrame]:
     """Frames from a place on; what precedes it in the order of display is not exact, and left out."""
-    before = set(order[:place])
+    place = first
     for frame in chain(chain.from_iterable(map(stream.decode, packets)), _rest(stream)):
-        if frame.pts not in before:
-            if place == len(order) or frame.pts != order[place]:
+        number = frame.pts
+        if number is None or not 0 <= number < len(places):
+            raise _AstrayError
+        if places[number] >= first:
+            if places[number] != place or place == len(order):
                 raise _AstrayError
             place += 1
             yield frame
+        del frame  # or it would be held while the next is decoded
 
 
 def _rest(stream: VideoStream) -> Iterator[VideoFrame]:
@@ -121,7 +146,6 @@ class _Packets:
         self._container = container
         self._stream = stream
         self._index = index
-        self._numbers = {(packet.position, packet.size): number for number, packet in enumerate(index.packets)}
         self._untouched = True
 
     def since(self, entry: int) -> "Iterator[Packet[VideoStream]]":
@@ -129,27 +153,36 @@ class _Packets:
         if self._untouched:
             self._untouched = False
             if entry == 0:
-                return self._following()
+                return self._following(entry)
             self._prime()
-        for stamp in (self._index.packets[entry].pts, self._index.packets[entry].dts):
+        for stamp in (self._index.packets.pts[entry], self._index.packets.dts[entry]):
             if stamp is not None:
                 self._container.seek(stamp, stream=self._stream)
-                packets = self._following()
+                packets = self._following(entry)
                 first = next((packet for packet in packets if packet.pts is not None and packet.pts >= entry), None)
                 if first is not None and first.pts == entry:
                     return chain([first], packets)
         raise _AstrayError
 
-    def _following(self) -> "Iterator[Packet[VideoStream]]":
+    def _following(self, guess: int) -> "Iterator[Packet[VideoStream]]":
         for packet in self._container.demux(self._stream):
             if packet.size:
-                number = self._numbers.get((packet.pos, packet.size))
-                if number is None or number in self._index.damaged or packet.is_corrupt:
+                number = self._number(packet, guess)
+                guess = number + 1
+                if number in self._index.damaged or packet.is_corrupt:
                     raise _AstrayError
                 packet.pts = number
                 yield packet
 
+    def _number(self, packet: "Packet[VideoStream]", guess: int) -> int:
+        """Which packet this is; it is quickest to tell where the guess is right."""
+        packets = self._index.packets
+        for number in chain([guess], range(len(packets))):
+            if packets.is_at(number, packet.pos, packet.size):
+                return number
+        raise _AstrayError
+
     def _prime(self) -> None:
         """MPEG-4's first packet names the encoder, whose inverse transform and errors the decoder then imitates."""
         if self._stream.codec_context.codec.canonical_name == "mpeg4":
-            self._stream.decode(next(self._following()))
+            self._stream.decode(next(self._following(0)))

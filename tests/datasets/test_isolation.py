@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(not isolation.AVAILABLE, reason="decoder process
 
 JOBS = """
 import ctypes, os, signal, sys, time
-import numpy as np
+from vidgauge.datasets.decoding_jobs import look, whole
 from vidgauge.datasets.errors import VideoError
 
 def refuse(path):
@@ -61,9 +61,11 @@ def misbehave(path):
     yield "ended"
 
 def imported(path):
-    yield sorted({"torch", "pydantic"} & set(sys.modules))
+    yield len(list(look(path))) + len(list(whole(path)))
+    yield sorted({"numpy", "pydantic", "torch"} & set(sys.modules))
 
 def arrays(path, n):
+    import numpy as np
     for number in range(n):
         yield np.full((number, 3, 1000), number, np.int32)
     yield np.asfortranarray(np.arange(6, dtype=np.int32).reshape(2, 3))
@@ -109,9 +111,12 @@ def test_a_decoder_that_hangs_is_given_up(jobs: ModuleType, monkeypatch: pytest.
     assert fine == (["begun", "ended"], None)
 
 
-def test_a_decoder_is_small(jobs: ModuleType) -> None:
-    """It has imported neither torch nor pydantic."""
-    assert list(examine([Path("any")], jobs.imported, workers=1)) == [([[]], None)]
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.avi", "clip.gif"])
+def test_a_decoder_is_small(jobs: ModuleType, encode: Encode, name: str) -> None:
+    """It has imported neither NumPy nor torch nor pydantic, and has decoded."""
+    ((items, error),) = examine([encode(name)], jobs.imported, workers=1)
+    assert error is None
+    assert items == [2 + 24, []]
 
 
 def test_arrays_cross_unchanged_into_the_place_they_are_given(jobs: ModuleType) -> None:

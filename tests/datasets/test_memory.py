@@ -1,16 +1,23 @@
 """Memory while clips are streamed: this process and its decoders together, over what the process holds idle."""
 
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from statistics import median
 
 import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from vidgauge.datasets import packets, seeking
+from vidgauge.datasets.columns import Column
+from vidgauge.datasets.containers import frames, frames_at
 
 MEASURE = """
 import sys, threading, time
@@ -83,3 +90,35 @@ def test_full_hd_streams_within_300_megabytes(tmp_path: Path) -> None:
     n, added, _, _ = map(float, done.stdout.split())
     assert n == 25
     assert 200 < added * 2**20 / 1e6 < 300
+
+
+@pytest.mark.parametrize("way", ["frames", "frames_at"])
+def test_no_frame_is_held_while_the_next_is_decoded(
+    encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    path = encode("clip.mp4")
+    list(frames_at(path, range(24)))
+    gc.collect()
+    place, name = (packets.PacketLog, "add") if way == "frames" else (seeking._Packets, "_number")
+    original, held = getattr(place, name), []
+
+    def counting(*arguments: object, **named: object) -> object:  # called with each packet, before it is decoded
+        held.append(sum(type(thing) is VideoFrame for thing in gc.get_objects()))
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(place, name, counting)
+    count = 0
+    for item in frames(path) if way == "frames" else frames_at(path, range(24)):
+        count += 1
+        del item
+    assert count == 24
+    assert len(held) >= 24
+    assert median(held[4:]) == 1, held  # the empty one that PyAV keeps ready
+
+
+def test_columns_give_back_what_they_were_given() -> None:
+    column, given = Column(), [3, None, -5, 2**62, None, 0]
+    for value in given:
+        column.append(value)
+    assert list(column) == given
+    assert [column[number] for number in range(len(column))] == given

@@ -240,7 +240,14 @@ def test_every_real_video_is_read_or_refused() -> None:
             assert (video.timestamps.diff() > 0).all()
 
 
-@pytest.mark.parametrize(("module", "heavy"), [("sample", {"torch", "av"}), ("reading", {"torch", "pydantic"})])
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("sample", {"torch", "av"}),
+        ("reading", {"torch", "pydantic"}),
+        ("storages", {"numpy", "torch", "pydantic"}),
+    ],
+)
 def test_modules_that_stay_light_import_nothing_heavy(module: str, heavy: set[str]) -> None:
     code = f"import sys, vidgauge.datasets.{module}; print(*({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True)
