@@ -33,12 +33,19 @@ def _root(
 
 
 def build_app() -> typer.Typer:
-    """The app, with one command for each module in ``vidgauge.commands`` (``list_`` ends so to spare Python's own)."""
+    """The app, with one command for each module in ``vidgauge.commands`` (``list_`` ends so to spare Python's own).
+
+    A module's command is a function, or an app of its own where it has several.
+    """
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback()(_root)
     for module in pkgutil.iter_modules(vidgauge.commands.__path__):
-        function = getattr(importlib.import_module(f"vidgauge.commands.{module.name}"), module.name)
-        app.command(module.name.rstrip("_").replace("_", "-"))(function)
+        command = getattr(importlib.import_module(f"vidgauge.commands.{module.name}"), module.name)
+        name = module.name.rstrip("_").replace("_", "-")
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

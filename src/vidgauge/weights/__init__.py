@@ -9,8 +9,8 @@ from vidgauge.weights.cache import cache_folder, sha256
 from vidgauge.weights.card import Training, WeightsCard
 from vidgauge.weights.converting import Conversion, conversion, convert
 from vidgauge.weights.fetching import fetch
-from vidgauge.weights.finding import Found, digest, find, look
-from vidgauge.weights.loading import load_into, load_tensors, locate, misfit
+from vidgauge.weights.finding import Found, digest, examine, find, look
+from vidgauge.weights.loading import load_into, load_tensors, locate, misfit, unknown_code
 from vidgauge.weights.reading import format_of, read_tensors
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "conversion",
     "convert",
     "digest",
+    "examine",
     "fetch",
     "find",
     "format_of",
@@ -32,4 +33,5 @@ __all__ = [
     "misfit",
     "read_tensors",
     "sha256",
+    "unknown_code",
 ]

@@ -1,6 +1,6 @@
 """The card of a weights file: everything about it that does not depend on the machine."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -42,6 +42,12 @@ class WeightsCard(Frozen):
     """Entries of the file that are settings, not tensors of the network."""
     also: tuple[str, ...] = ()
     """Cards of further files without which this one is no whole network, such as the mean of its training data."""
+    holds: tuple[str, ...] = ()
+    """Tensors of the network, by its own names, that are in the file, where it is such a further file."""
+    network: str = ""
+    """Name of the network that it is for, where no protocol says so."""
+    network_parameters: dict[str, Any] = Field(default_factory=dict)
+    """That network's own choices."""
     url: str = ""
     """Public address; empty for weights that ship with the package."""
     mirrors: tuple[str, ...] = ()

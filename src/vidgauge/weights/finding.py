@@ -82,6 +82,22 @@ def check(card: WeightsCard, path: Path) -> str:
         VidgaugeError: if it is another file. Where no digest is stated, the first one is recorded beside the file, and
             later changes are refused.
     """
+    seen = first_seen(path)
+    found = examine(card, path)
+    if not card.sha256 and seen not in ("", found):
+        recorded = f"{seen}, which {_note(path)} recorded when it was first seen"
+        raise VidgaugeError(f"weights {card.name!r}: {path} has sha256 {found}, not {recorded}; {_again(card)}")
+    if not card.sha256 and not seen:
+        record(path, found)
+    return found
+
+
+def examine(card: WeightsCard, path: Path) -> str:
+    """The digest of a file that may be the card's: it is the stated one, or none is.
+
+    Raises:
+        VidgaugeError: if it cannot be.
+    """
     try:
         found = sha256(path)
         wrong = "" if found == card.sha256 else impostor(path)
@@ -89,15 +105,8 @@ def check(card: WeightsCard, path: Path) -> str:
         raise VidgaugeError(f"weights {card.name!r}: cannot read {path} ({error.strerror})") from error
     if wrong:
         raise VidgaugeError(f"weights {card.name!r}: {path} is not {card.file}: {wrong}")
-    expected = card.sha256 or first_seen(path)
-    if expected not in ("", found):
-        what = expected if card.sha256 else f"{expected}, which {_note(path)} recorded when it was first seen"
-        raise VidgaugeError(
-            f"weights {card.name!r}: {path} has sha256 {found}, not {what}; remove it and fetch it again"
-            + (f" from {card.url}" if card.url else "")
-        )
-    if not expected:
-        record(path, found)
+    if card.sha256 not in ("", found):
+        raise VidgaugeError(f"weights {card.name!r}: {path} has sha256 {found}, not {card.sha256}; {_again(card)}")
     return found
 
 
@@ -120,6 +129,10 @@ def record(path: Path, found: str) -> None:
     # A folder that cannot be written to, such as a shared one, is not changed by this user either.
     with suppress(VidgaugeError, OSError), whole_file(_note(path)) as partial:
         partial.write_text(found + "\n", "ascii")
+
+
+def _again(card: WeightsCard) -> str:
+    return "remove it and fetch it again" + (f" from {card.url}" if card.url else "")
 
 
 def _note(path: Path) -> Path:

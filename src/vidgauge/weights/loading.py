@@ -68,16 +68,10 @@ def load_into(module: "Module", tensors: Mapping[str, "Tensor"], source: str) ->
     module.load_state_dict(dict(tensors))
 
 
-def misfit(module: "Module", tensors: Mapping[str, "Tensor"], missing: frozenset[str] = frozenset()) -> str:
-    """What keeps tensors from being a module's, naming the first few; empty where they are.
-
-    Args:
-        module: whose they should be; it may be on the meta device.
-        tensors: by the module's names.
-        missing: names that need not be there.
-    """
+def misfit(module: "Module", tensors: Mapping[str, "Tensor"]) -> str:
+    """What keeps tensors from being a module's, naming the first few; empty where they are. Either may be on meta."""
     own = module.state_dict()
-    lacking = sorted(own.keys() - tensors.keys() - missing)
+    lacking = sorted(own.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - own.keys())
     misshapen = sorted(name for name in own.keys() & tensors.keys() if own[name].shape != tensors[name].shape)
     for problem, names in (("lacks", lacking), ("has the unknown", unknown), ("has another shape for", misshapen)):
