@@ -16,8 +16,7 @@ class KernelVideoDistance(SetDistance):
         KVD = MMD^2, \quad k(x, y) = (x^T y / D + c)^d
 
     Unterthiner et al., arXiv 1812.01717; Binkowski et al., arXiv 1801.01401. A protocol fixes everything else that the
-    number depends on. It equals what ``vidgauge score`` says of lossless files of the same videos, one clip a file:
-    a metric does not know which clips come from one file, so that each counts for itself.
+    number depends on. It equals what ``vidgauge score`` says of lossless files of the same videos.
 
     As input to ``forward`` and ``update`` the metric accepts
 

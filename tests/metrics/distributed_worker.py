@@ -1,7 +1,9 @@
-"""One of two processes with half of the videos: ``python -P distributed_worker.py RANK SHARED_FOLDER``."""
+"""Two processes with unequal shares of the videos: ``python -P distributed_worker.py SHARED_FOLDER``."""
 
 import json
 import sys
+from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from vidgauge.datasets.moving_shapes import MovingShapes
 from vidgauge.errors import UsageError
 from vidgauge.metrics import CLIPSIM, FrameConsistency, FrechetVideoDistance, KernelVideoDistance, VideoInceptionScore
+from vidgauge.metrics.networks import NETWORKS
 
 REAL, MADE = (list(MovingShapes(height=32, width=32, seed=seed, count=count)) for seed, count in ((51, 5), (52, 4)))
 
@@ -87,10 +90,10 @@ def corners(rank: int) -> dict[str, float | str]:
     return found
 
 
-def main() -> None:
-    rank, folder = int(sys.argv[1]), Path(sys.argv[2])
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+def share(rank: int, folder: Path) -> None:
+    """What one process finds, as JSON in the folder."""
+    meeting, patience = f"file://{folder}/meeting", timedelta(minutes=2)  # one that is left alone gives up
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=patience)
     # Uneven shares, in uneven batches; in the order of the ranks they are all videos.
     values = everything(*((slice(0, 4), slice(0, 1), 3) if rank == 0 else (slice(4, None), slice(1, None), 2)))
     (folder / f"{rank}.json").write_text(json.dumps({"values": values, "corners": corners(rank)}), "utf-8")
@@ -98,5 +101,16 @@ def main() -> None:
     dist.destroy_process_group()
 
 
+def main() -> int:
+    torch.set_num_threads(1)
+    NETWORKS.names()  # imports them all: most of the time goes into imports, and the two share them
+    processes = [get_context("fork").Process(target=share, args=(rank, Path(sys.argv[1]))) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return max(abs(process.exitcode or 0) for process in processes)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
