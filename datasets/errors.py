@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vidgauge.datasets.names import printable
 from vidgauge.errors import VidgaugeError
 
 
@@ -14,9 +15,7 @@ class VideoError(VidgaugeError):
         self.reason = " ".join(reason.split())
 
     def __str__(self) -> str:
-        # A name may hold line breaks, and bytes that are no text.
-        name = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(self.path))
-        return f"{name}: {self.reason}"
+        return f"{printable(self.path.as_posix())}: {self.reason}"
 
 
 def unopened(path: Path, error: OSError | ValueError) -> VideoError:

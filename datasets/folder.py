@@ -1,7 +1,6 @@
 """The videos in a folder, whatever its layout."""
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,11 @@ from typing import Literal
 
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.libav import IMAGE_EXTENSIONS
+from vidgauge.datasets.names import printable as printable
 from vidgauge.datasets.storages import EXTENSIONS
 from vidgauge.errors import UsageError
 
 _Kind = Literal["folder", "file", "special", "nowhere"]
-
-_WRITTEN_OUT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode categories: control characters, halves of surrogate pairs, line and paragraph separators."""
 
 
 @dataclass(frozen=True)
@@ -75,30 +71,10 @@ def scan(path: str | PathLike[str]) -> Listing:
     return Listing([Entry(id_, Path(where), label) for id_, where, label in found], ignored)
 
 
-def printable(name: str) -> str:
-    r"""A name as it can be printed and stored, whatever bytes it has on disk; different names stay different.
-
-    A control character, a line separator, a byte that is no UTF-8 and the backslash itself are written out, as in
-    ``two\nlines``, ``\xff``, ``\u001b`` and ``\\``. All other names stay as they are.
-    """
-    if name.isprintable() and "\\" not in name:
-        return name
-    return "".join(map(_written_out, name))
-
-
 def reason_within(entry: Entry, error: VideoError) -> str:
     """Why a video fails; where it is a folder of frames, with the name of the frame that does."""
     within = "" if error.path == entry.path else f"{printable(error.path.name)}: "
     return within + error.reason
-
-
-def _written_out(letter: str) -> str:
-    if letter in _WRITTEN_OUT:
-        return _WRITTEN_OUT[letter]
-    if unicodedata.category(letter) not in _UNPRINTABLE:
-        return letter
-    undecodable = 0xDC80 <= ord(letter) <= 0xDCFF  # how Python carries a byte that is no UTF-8 (PEP 383)
-    return f"\\x{ord(letter) - 0xDC00:02x}" if undecodable else f"\\u{ord(letter):04x}"
 
 
 def _search(root: Path, ignored: Counter[str]) -> Iterator[tuple[str, str, str | None]]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.data_set import Absent, DataSet, Item
 from vidgauge.datasets.disk import Disk
-from vidgauge.datasets.folder import printable
+from vidgauge.datasets.names import printable
 from vidgauge.datasets.readers.class_folders import ClassFolders
 from vidgauge.datasets.readers.csv_ids import CsvIds
 from vidgauge.datasets.readers.frame_folders import FrameFolders
@@ -75,10 +75,13 @@ class Layout(Frozen):
     def _split(self, split: str | None) -> str:
         if split is None and "all" not in self.splits:
             raise UsageError(f"the data set {self.name!r} needs split=, one of {', '.join(self.splits)}")
-        if split is not None and split not in self.splits:
-            misses = near_misses(split, list(self.splits))
-            raise UsageError(f"the data set {self.name!r} has no split {split!r}; {misses}")
-        return split or "all"
+        if split is None:
+            return "all"
+        for name, described in self.splits.items():
+            if split == name or split in described.aliases:
+                return name
+        misses = near_misses(split, list(self.splits))
+        raise UsageError(f"the data set {self.name!r} has no split {split!r}; {misses}")
 
     def _open(self, root: Path, split: str, clip: ClipRule | None) -> DataSet:
         classes = self.reader.classes(root, self.splits.values())

@@ -54,6 +54,8 @@ class Split(Frozen):
     """Fields of the lists, and the values that they have in this split."""
     only: IdList | None = None
     """Picks some of the videos that the lists name."""
+    aliases: tuple[str, ...] = ()
+    """Other names by which it may be asked for, such as that of its list."""
 
 
 class Reader(Frozen):

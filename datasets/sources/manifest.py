@@ -6,7 +6,7 @@ from typing import Any
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.data_set import Absent, DataSet, Item
-from vidgauge.datasets.folder import printable
+from vidgauge.datasets.names import printable
 from vidgauge.datasets.sources import SOURCES
 from vidgauge.datasets.tables import csv_rows, json_rows
 from vidgauge.errors import UsageError, near_misses

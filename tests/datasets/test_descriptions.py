@@ -42,6 +42,8 @@ def test_a_description_says_everything(name: str) -> None:
         assert text
         assert "\n" not in text
     assert described.splits
+    names = [*described.splits, *(alias for split in described.splits.values() for alias in split.aliases)]
+    assert len(set(names)) == len(names)
     assert not described.tried_on_original_files  # until someone reads a whole one; then say so here
     assert described.standing == "assumed" or not described.links_only
 

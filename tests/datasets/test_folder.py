@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis.strategies import characters, text
 
 from vidgauge.datasets import write_video
-from vidgauge.datasets.folder import list_videos, printable, scan
+from vidgauge.datasets.folder import list_videos, scan
+from vidgauge.datasets.names import printable
 from vidgauge.errors import UsageError
 
 

@@ -115,6 +115,14 @@ def test_train_and_test_of_a_list_share_no_group_and_are_all_there_is(ucf101: Pa
     assert train | test == {entry.id for entry in opened(ucf101, "all").entries}
 
 
+@pytest.mark.parametrize("part", ["01", "02", "03"])
+@pytest.mark.parametrize("side", ["train", "test"])
+def test_a_split_goes_by_the_name_of_its_list_too(ucf101: Path, side: str, part: str) -> None:
+    named, numbered = opened(ucf101, f"{side}list{part}"), opened(ucf101, f"{side}-{part}")
+    assert named.name == numbered.name == f"ucf101/{side}-{part}"
+    assert named.entries == numbered.entries
+
+
 def test_samples_come_in_the_order_of_the_list(ucf101: Path) -> None:
     lines = (ucf101 / "ucfTrainTestlist" / "testlist02.txt").read_text().split()
     data = opened(ucf101, "test-02", ClipRule(frames=2, offset="centre"))
