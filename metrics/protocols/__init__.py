@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.fingerprint import fingerprint
+from vidgauge.metrics.anchors import passed
 from vidgauge.metrics.measures import MEASURES, AnyMeasure, VideoMeasure
 from vidgauge.metrics.paired import PAIRED, PairedMeasure
 from vidgauge.metrics.weights import CARDS
@@ -82,8 +83,6 @@ class Protocol(Frozen):
     interval: IntervalRule = IntervalRule()
     world: Literal["embedded", "open"]
     """``embedded``: the network was trained on Moving Shapes, and its numbers say nothing outside that world."""
-    verified: str = ""
-    """Against which published values the whole protocol was checked; empty where it was not."""
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -140,7 +139,7 @@ class Protocol(Frozen):
         if not self.network:
             return self
         name = f"{self.name}[random={seed}]"
-        return self.model_copy(update={"weights": "", "random_weights": seed, "verified": "", "name": name})
+        return self.model_copy(update={"weights": "", "random_weights": seed, "name": name})
 
     @property
     def standing(self) -> str:
@@ -149,9 +148,12 @@ class Protocol(Frozen):
             return "random weights: tries speed and plumbing, says nothing about the videos"
         if self.world == "embedded":
             return _WORLD_NOTE
-        return (
-            f"verified against {self.verified}" if self.verified else "unverified: not checked against published values"
-        )
+        if not self.network:
+            return "no network: its arithmetic is checked against brute force and other packages"
+        anchors = passed(self.network, self.weights, self.network_parameters)
+        if not anchors:
+            return "unverified: not checked against published values"
+        return f"network and weights verified against {', '.join(anchors)}"
 
     @property
     def ref(self) -> ProtocolRef:
@@ -160,14 +162,14 @@ class Protocol(Frozen):
         Where upstream states no digest, it is that of the file on this machine, and there is none without a file.
         """
         fixed = self.model_dump(
-            exclude={"name": True, "summary": True, "verified": True, "task": {"source"}}, exclude_none=True
+            exclude={"name": True, "summary": True, "task": {"source"}}, exclude_none=True
         )
         fixed |= {"parameters": self.any_rule.model_dump(), "weights_sha256": self._digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
 
     def card(self) -> dict[str, Any]:
         """What a list of protocols says beside name and summary."""
-        fields = self.model_dump(mode="json", exclude={"name", "summary", "verified"}, exclude_none=True)
+        fields = self.model_dump(mode="json", exclude={"name", "summary"}, exclude_none=True)
         return {"fingerprint": self.ref.fingerprint, "standing": self.standing} | fields
 
     def _digests(self) -> list[str]:

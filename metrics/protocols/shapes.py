@@ -31,7 +31,6 @@ def in_shapes(protocol: Protocol) -> Protocol:
         "weights": network,
         "dtype": "float64",  # so that scores do not depend on batch size or thread count
         "world": "embedded",
-        "verified": "",
     }
     return protocol.model_copy(update=changes)
 

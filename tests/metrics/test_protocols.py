@@ -8,6 +8,7 @@ import pytest
 from vidgauge.cli import run
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError
+from vidgauge.metrics import protocols
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol, Samples, Task, select
 
 KVD = ["kvd.digan", "kvd.digan.shapes", "kvd.shapes", "kvd.tats", "kvd.tats.shapes"]
@@ -74,6 +75,21 @@ def test_every_protocol_holds_together(name: str) -> None:
     assert protocol.any_rule.measure.name
     assert protocol.summary
     assert protocol.ref.name == name
+
+
+def test_a_protocol_says_what_its_weights_were_verified_against(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PROTOCOLS["fvd.tf"].standing == "unverified: not checked against published values"
+    asked = []
+
+    def passed(*what: object) -> list[str]:
+        asked.append(what)
+        return ["zeros (151.256)"]
+
+    monkeypatch.setattr(protocols, "passed", passed)
+    assert PROTOCOLS["fvd.tf"].standing == "network and weights verified against zeros (151.256)"
+    assert asked == [("i3d", "i3d-torchscript", {"batch_norm_eps": 0.001})]
+    assert "inside that world" in PROTOCOLS["fvd.shapes"].standing
+    assert PROTOCOLS["fvd.tf"].with_random_weights(0).standing.startswith("random weights")
 
 
 def test_the_page_has_the_present_table(capsys: pytest.CaptureFixture[str]) -> None:
