@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from vidgauge.errors import VidgaugeError
 from vidgauge.metrics.anchors import ANCHORS, has_passed
 from vidgauge.metrics.published import use_of
-from vidgauge.metrics.weights import FOLDER
+from vidgauge.metrics.weights import CARDS, FOLDER
 from vidgauge.record import Frozen
 from vidgauge.weights import WeightsCard, look
 
 _SHOWN = 4
+_HEADINGS = ("weights", "network", "size", "licence", "sha256", "where")
 
 
 class State(Frozen):
@@ -96,3 +97,17 @@ def state_of(card: WeightsCard) -> State:
         anchors=[name for name in ANCHORS if ANCHORS[name].weights == card.name and has_passed(ANCHORS[name])],
         problem=problem,
     )
+
+
+def markdown_table() -> str:
+    """A Markdown table of all cards, the same on every machine."""
+    rows = [_HEADINGS, ("---",) * len(_HEADINGS), *(_row(CARDS[name]) for name in CARDS)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def _row(card: WeightsCard) -> tuple[str, ...]:
+    about = "" if card.sha256 else "about "
+    size = "" if card.bytes is None else f"{about}{card.bytes / 1e6:,.1f} MB"
+    digest = f"`{card.sha256[:8]}…`" if card.sha256 else "not stated"
+    where = ", ".join(f"<{address}>" for address in card.addresses) or "in the package"
+    return f"`{card.name}`", use_of(card).network, size, card.licence, digest, where

@@ -65,6 +65,8 @@ def test_nothing_is_fetched(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("VIDGAUGE_WEIGHTS", raising=False)
     monkeypatch.setattr(fetching, "urlopen", lambda *_, **__: pytest.fail("fetched"))
-    status, finding = checks(capsys)["weights clip-vit-b-32"]
-    assert status == "limited"
-    assert "https://" in finding
+    found = checks(capsys)
+    for name, what in (("clip-vit-b-32", "https://"), ("c3d-ucf101-torchscript", "--trust")):
+        status, finding = found[f"weights {name}"]
+        assert status == "limited"
+        assert what in finding

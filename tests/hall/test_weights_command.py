@@ -174,6 +174,19 @@ def test_files_got_by_hand_are_added(home: Path, remote: WeightsCard, capsys: py
     assert f"not {remote.sha256}" in capsys.readouterr().err
 
 
+def test_a_fetched_file_that_does_not_fit_is_not_kept(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = home / "net.pth"
+    torch.save({"a": torch.ones(1)}, path)
+    entered(monkeypatch, file="net.pth", url=path.as_uri())
+    assert run(["weights", "fetch", "tiny"]) == 1
+    assert "net.pth is not what it should be" in capsys.readouterr().err
+    assert list(cache_folder().iterdir()) == []
+    torch.save(build_network("videomae-g", seed=3, **TINY).state_dict(), path)  # upstream mends it
+    assert run(["weights", "fetch", "tiny"]) == 0
+
+
 def test_safetensors_are_copied(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,3 +216,12 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert run(["weights", "fetch", "tiny"]) == 130
     assert capsys.readouterr().err == "vidgauge: interrupted\n"
     assert list(cache_folder().iterdir()) == []
+
+
+def test_the_documentations_table_is_that_of_the_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text("utf-8")
+    assert run(["weights", "list", "--markdown"]) == 0
+    table = capsys.readouterr().out
+    assert table.startswith("| weights | network |")
+    shown = "".join(line + "\n" for line in page.splitlines() if line.startswith("| "))
+    assert shown == table, "replace it with: vidgauge weights list --markdown"

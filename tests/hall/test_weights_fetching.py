@@ -140,6 +140,16 @@ def test_what_is_not_the_file_is_refused_and_leaves_nothing(
         assert names(cache) == []
 
 
+def test_what_is_no_weights_file_is_not_kept_as_the_first_one_seen(server: Server, cache: Path) -> None:
+    server.content = b"\0" * 1000
+    with pytest.raises(VidgaugeError, match="sent a file that is no weights file"):
+        fetch(card(server.address(), digest=""))
+    assert names(cache) == []
+    server.content, server.version = CONTENT, '"two"'
+    fetch(card(server.address(), digest=""))
+    assert names(cache) == ["net.safetensors", "net.safetensors.sha256"]
+
+
 def test_a_wrong_digest_is_refused(server: Server, cache: Path) -> None:
     with pytest.raises(VidgaugeError, match=f"sent a file with sha256 {DIGEST}, not {'0' * 64}"):
         fetch(card(server.address(), digest="0" * 64))

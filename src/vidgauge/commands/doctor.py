@@ -124,6 +124,8 @@ def _weights(_: Environment) -> Iterator[Check]:
             yield Check(
                 f"weights {name}", "ok", "shipped and verified" if path.parent == FOLDER else f"verified: {path}"
             )
+        elif card.runs_unknown_code:
+            yield Check(f"weights {name}", "limited", f"not on this machine: vidgauge weights fetch {name} --trust")
         elif card.url:
             yield Check(f"weights {name}", "limited", f"not on this machine; fetched from {card.url} when needed")
         else:

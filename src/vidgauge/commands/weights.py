@@ -30,11 +30,15 @@ def _root(context: typer.Context) -> None:
 @weights.command("list")
 def list_(
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects with a name.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table of the cards.")] = False,
 ) -> None:
     """Say of all weights what they are for, where they come from, and where they lie on this machine."""
-    from vidgauge.metrics.inventory import state_of
+    from vidgauge.metrics.inventory import markdown_table, state_of
     from vidgauge.metrics.weights import CARDS
 
+    if markdown:
+        typer.echo(markdown_table(), nl=False)
+        return
     states = [state_of(CARDS[name]) for name in CARDS]
     if json:
         typer.echo(json_format.dumps([state.model_dump() for state in states], indent=1, ensure_ascii=False))
@@ -113,6 +117,7 @@ def _fetch(card: "WeightsCard", *, trust: bool) -> str:
     from vidgauge.progress import progress_bar
     from vidgauge.weights import fetch as fetch_file
     from vidgauge.weights import look, unknown_code
+    from vidgauge.weights.finding import forget
 
     found = look(card, FOLDER)
     if found is not None and (found.converted or found.path.parent == FOLDER or found.format == "safetensors"):
@@ -124,7 +129,12 @@ def _fetch(card: "WeightsCard", *, trust: bool) -> str:
     with progress_bar() as progress:
         task = progress.add_task(card.file, total=card.bytes)
         path = fetch_file(card, lambda done, total: progress.update(task, completed=done, total=total))
-    return _told(take(card, path, trust=trust), f"fetched: {path}")
+    try:
+        return _told(take(card, path, trust=trust), f"fetched: {path}")
+    except VidgaugeError:
+        if not card.sha256:  # nobody says that it is the right file, so it must not stand in another one's way
+            forget(path)
+        raise
 
 
 def _add(file: Path, card: "WeightsCard | None", *, trust: bool) -> str:

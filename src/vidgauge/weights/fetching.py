@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
@@ -16,7 +16,7 @@ from vidgauge.errors import VidgaugeError
 from vidgauge.weights.cache import cache_folder, made, sha256
 from vidgauge.weights.card import WeightsCard
 from vidgauge.weights.finding import check, first_seen, record
-from vidgauge.weights.reading import impostor
+from vidgauge.weights.reading import format_of, impostor
 
 if sys.platform != "win32":
     import fcntl
@@ -78,7 +78,8 @@ class _Download:
         while True:
             with self._partial.open("ab") as self._file:
                 if sys.platform != "win32":
-                    fcntl.flock(self._file, fcntl.LOCK_EX)
+                    with suppress(OSError):  # some network file systems have no locks
+                        fcntl.flock(self._file, fcntl.LOCK_EX)
                 if not self._is_current():  # the other process has finished with the file that was opened
                     continue
                 try:
@@ -118,6 +119,8 @@ class _Download:
         wrong = impostor(self._partial) if found != expected else ""
         if not wrong and expected not in ("", found):
             wrong = f"sent a file with sha256 {found}, not {expected}"
+        if not wrong and not expected and not _is_weights(self._partial):
+            wrong = "sent a file that is no weights file"
         if wrong:
             self._start_over()
             return wrong
@@ -171,11 +174,20 @@ class _Download:
             return False
 
 
+def _is_weights(path: Path) -> bool:
+    try:
+        format_of(path)
+    except VidgaugeError:
+        return False
+    return True
+
+
 def _missing(card: WeightsCard, target: Path, why: str) -> VidgaugeError:
     size = f", {card.bytes / 1e6:.0f} MB" if card.bytes else ""
     digest = f" with sha256 {card.sha256}" if card.sha256 else ""
     address = f"get it from {' or '.join(card.addresses)} and put it" if card.url else "put it"
     return VidgaugeError(
         f"weights {card.name!r} ({card.file}{size}) are not on this machine {why}; "
-        f"{address}{digest} into {target.parent} or into the folder that --weights-dir or VIDGAUGE_WEIGHTS names"
+        f"{address}{digest} into {target.parent} or into the folder that --weights-dir or VIDGAUGE_WEIGHTS names, "
+        "or add it from where it is: vidgauge weights add FILE"
     )
