@@ -71,8 +71,9 @@ class Extractor:
     @torch.inference_mode()
     def __call__(self, clips_cthw: Sequence[torch.Tensor]) -> dict[str, NDArray[np.float32]]:
         """The network's outputs over a batch of prepared clips."""
-        outputs = self._network.extract(torch.stack(list(clips_cthw)))
-        return {name: value.to(torch.float32).numpy() for name, value in outputs.items()}
+        device = next(self.module.parameters()).device
+        outputs = self._network.extract(torch.stack(list(clips_cthw)).to(device))
+        return {name: value.to(torch.float32).cpu().numpy() for name, value in outputs.items()}
 
     def embed_captions(self, captions: Sequence[str]) -> tuple[NDArray[np.float32], list[str]]:
         """Embeddings (N, D) of captions, and notes on what of them the network does not read."""
@@ -83,7 +84,7 @@ class Extractor:
         distinct = sorted(set(captions))
         row_of = {caption: row for row, caption in enumerate(distinct)}
         with torch.inference_mode():
-            embedded = self._network.embed_captions(distinct).to(torch.float32).numpy()
+            embedded = self._network.embed_captions(distinct).to(torch.float32).cpu().numpy()
         note = self._network.unread(distinct)
         return embedded[[row_of[caption] for caption in captions]], [note] if note else []
 

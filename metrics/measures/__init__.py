@@ -26,7 +26,7 @@ class AnyMeasure(Frozen):
 class VideoMeasure(AnyMeasure):
     """A measure of sets of videos: of what a network makes of them."""
 
-    output: str
+    output: str = "features_nd"
     """Which output of a network it reads, such as ``features_nd``."""
 
     @property
