@@ -161,9 +161,7 @@ class Protocol(Frozen):
 
         Where upstream states no digest, it is that of the file on this machine, and there is none without a file.
         """
-        fixed = self.model_dump(
-            exclude={"name": True, "summary": True, "task": {"source"}}, exclude_none=True
-        )
+        fixed = self.model_dump(exclude={"name": True, "summary": True, "task": {"source"}}, exclude_none=True)
         fixed |= {"parameters": self.any_rule.model_dump(), "weights_sha256": self._digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
 
