@@ -108,7 +108,7 @@ def test_torchmetrics_has_its_own_unit_vectors(networks: Networks, dtype: torch.
     assert isinstance(ours, LPIPSNetwork)
     layers = [layer for slice_ in (getattr(theirs.net, f"slice{n}") for n in range(1, 6)) for layer in slice_]
     ours.features.load_state_dict(nn.Sequential(*layers).state_dict())
-    a, b = 0.01 * images(1).to(dtype), 0.01 * images(2).to(dtype)
+    a, b = images(1).to(dtype), images(2).to(dtype)
     expected = theirs(a, b, normalize=True).flatten().double().numpy()
     got = rule("torchmetrics").frames(a, b, ours)
     assert got == pytest.approx(expected, rel=1e-10 if dtype == torch.float64 else 1e-5)
