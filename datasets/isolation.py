@@ -72,6 +72,7 @@ def run_here(job: Job, path: Path, *arguments: Any, place: Place = np.empty) -> 
         else:
             placed = place(memory.shape or (), memory.format)
             placed[...] = memory
+            del item, memory  # or they would be held while the next is made
             yield placed
 
 
