@@ -89,11 +89,17 @@ class Extractor:
         return embedded[[row_of[caption] for caption in captions]], [note] if note else []
 
 
-def build_extractors(uses: Iterable[NetworkUse]) -> tuple[dict[NetworkUse, Extractor], dict[NetworkUse, str]]:
+def build_extractors(
+    uses: Iterable[NetworkUse], needed: bool = True
+) -> tuple[dict[NetworkUse, Extractor], dict[NetworkUse, str]]:
     """An extractor for each use, or why it has none; uses that differ in what the network sees alone share the network.
 
+    Args:
+        uses: the networks.
+        needed: whether nothing can be done without any of them.
+
     Raises:
-        VidgaugeError: if there is none at all.
+        VidgaugeError: if there is none at all, and one is needed.
     """
     modules: dict[NetworkUse, nn.Module] = {}
     extractors: dict[NetworkUse, Extractor] = {}
@@ -108,7 +114,7 @@ def build_extractors(uses: Iterable[NetworkUse]) -> tuple[dict[NetworkUse, Extra
             errors[use] = error
         else:
             modules[network] = extractors[use].module
-    if errors and not extractors:
+    if needed and errors and not extractors:
         raise next(iter(errors.values()))
     return extractors, {use: str(error) for use, error in errors.items()}
 

@@ -75,7 +75,8 @@ def score(
     hindered = {protocol.name: outcome for protocol in chosen if (outcome := _about_others(protocol, sets["real"]))}
     # Built, and their weights verified, once for all, and before the first file is decoded.
     extractors, unusable = build_extractors(
-        NetworkUse.of(protocol) for protocol in chosen if protocol.network and protocol.name not in hindered
+        (NetworkUse.of(protocol) for protocol in chosen if protocol.network and protocol.name not in hindered),
+        needed=all(protocol.network for protocol in chosen),
     )
     for protocol in chosen:
         if reason := unusable.get(NetworkUse.of(protocol)):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidgauge.datasets.clips import ClipRule
+from vidgauge.errors import UsageError
 from vidgauge.metrics.extraction import Extractor, NetworkUse, extract
 from vidgauge.metrics.looks import Look, looks_of
 from vidgauge.metrics.outcome import Outcome, measure, measure_in_pairs
@@ -89,7 +90,12 @@ class Pairs:
         for clip_rule, group in self._groups.items():
             comparisons = {protocol.name: self._comparison(protocol) for protocol in group}
             entries = self._sets["real"].entries, self._sets["generated"].entries
-            pairs = measure_pairs(*entries, clip_rule, comparisons, **how)
+            try:
+                pairs = measure_pairs(*entries, clip_rule, comparisons, **how)
+            except UsageError as error:  # about names or the clip rule: what sets say of each other stands
+                failed = Outcome({"status": "failed", "reason": str(error)})
+                outcomes |= dict.fromkeys(comparisons, failed)
+                continue
             outcomes |= {protocol.name: measure_in_pairs(protocol, pairs[protocol.name]) for protocol in group}
         return outcomes
 

@@ -55,7 +55,7 @@ def test_a_record_for_each_with_its_interval_and_failures(videos: Path) -> None:
         advance=lambda *step: steps.append(step),
     )
     assert len(records) == 7
-    assert steps == [(step, 25) for step in range(1, 26)]
+    assert steps == [(step, 50) for step in range(1, 51)]  # one protocol looks at whole videos, the others at frames
     found = {record.protocol.name: record for record in records}
     for record in records:
         assert record.status == "ok", record.reason
@@ -69,7 +69,8 @@ def test_a_record_for_each_with_its_interval_and_failures(videos: Path) -> None:
             "reason": "has no partner: no generated video is called 'alone'",
             "set": "real",
         }
-        assert record.n == 12
+        clips = 1 if record.protocol.name == "psnr.torchmetrics" else 5  # of a video: all of it, or each frame
+        assert record.n == 12 * clips
         assert record.details["videos_generated"] == 12
     errors = np.array(
         [[((tchw(n) / 255 - tchw(100 + n) / 255) ** 2).mean((1, 2, 3)).double().numpy()] for n in range(12)]
@@ -106,7 +107,25 @@ def test_beside_other_protocols_from_the_command_line(
     assert (ssim["protocol"]["name"], ssim["status"], ssim["n"]) == ("ssim.valid[frames=4]", "ok", 12)
 
 
-def test_pairs_without_a_number_say_why(videos: Path) -> None:
+def test_missing_weights_leave_the_others(videos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VIDGAUGE_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    sides = videos / "real" / "0.mkv", videos / "made" / "3.npy"
+    lpips, psnr = scored(*sides, ["lpips.alex", "psnr.frame-mean"])
+    assert lpips.status == "failed"
+    assert "alexnet-owt-7be5be79.pth" in lpips.reason
+    assert psnr.status == "ok"
+    assert psnr.no_interval.startswith("1 independent videos")
+    fvd, psnr = scored(*sides, ["fvd.tats", "psnr.frame-mean"])
+    assert (fvd.status, psnr.status) == ("failed", "ok")
+
+
+def test_what_cannot_be_paired_fails_alone(videos: Path) -> None:
+    twice = [videos / "made", videos / "made"]
+    psnr, fvd = scored(videos / "real", twice, ["psnr.frame-mean", "fvd.shapes"], clips={"frames": 5})
+    assert fvd.status == "ok"
+    assert psnr.status == "failed"
+    assert "are both called '0'" in psnr.reason
     (itself,) = scored(videos / "real", videos / "real", ["psnr.torchmetrics"])
     assert (itself.status, itself.n) == ("failed", 13)
     assert "equal videos have no finite PSNR" in itself.reason
