@@ -1,7 +1,5 @@
 """Our decoder beside torchcodec and decord: speed on the same files in the same rounds; whether frames are equal."""
 
-import os
-import re
 import subprocess
 import sys
 import uuid
@@ -11,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-import av
 import numpy as np
 
 from vidgauge.bench.contests import CONTESTS, Announce
@@ -19,6 +16,7 @@ from vidgauge.bench.contests.decoders import BATCH, DECODERS, version
 from vidgauge.bench.contests.decoding_files import CODINGS, FRAMES, LONG, RATE, Coding, write, write_long
 from vidgauge.bench.contests.decoding_job import CLIP, Job, Outcome, Timed
 from vidgauge.bench.contests.decoding_memory import Streamed
+from vidgauge.bench.contests.ffmpeg import with_ffmpeg_of_pyav
 from vidgauge.bench.timing.statistics import Estimate
 from vidgauge.environment import Environment
 from vidgauge.fingerprint import fingerprint
@@ -41,7 +39,6 @@ _RULE = {
     "threads": 1,
     "clock": "cpu",
 }
-_LIBRARY = re.compile(r"(?P<name>lib(?:av|sw)[a-z]+)-[0-9a-f]+\.so\.(?P<version>\d+)\..*")
 
 Task = Literal["whole", "clips"]
 
@@ -72,7 +69,7 @@ def decoding(environment: Environment, announce: Announce) -> Iterator[Record]:
     parts = 2 * len(CODINGS) + 2
     with TemporaryDirectory() as name:
         folder = Path(name)
-        variables = _with_ffmpeg_of_pyav(folder / "libraries")
+        variables = with_ffmpeg_of_pyav(folder / "libraries")
         for index, coding in enumerate(CODINGS):
             announce(2 * index / parts, f"encoding {coding.title}")
             path = write(folder, coding)
@@ -87,23 +84,6 @@ def decoding(environment: Environment, announce: Announce) -> Iterator[Record]:
         announce((parts - 1) / parts, f"streaming {LONG.title}, {_MINUTES:g} minutes")
         yield _streaming(sitting, _run("decoding_memory", str(path), variables))
     announce(1.0, "done")
-
-
-def _with_ffmpeg_of_pyav(folder: Path) -> dict[str, str]:
-    """Environment variables with which torchcodec, which brings no FFmpeg, finds the one that PyAV's wheel brings.
-
-    So both decode by the same libraries. Links give them the names that they had before they were packed.
-    """
-    bundled = Path(av.__file__).parent.with_name("av.libs")
-    if sys.platform != "linux" or not bundled.is_dir():
-        return dict(os.environ)
-    folder.mkdir()
-    for library in bundled.iterdir():
-        (folder / library.name).symlink_to(library)
-        if match := _LIBRARY.fullmatch(library.name):
-            (folder / f"{match['name']}.so.{match['version']}").symlink_to(library)
-    before = os.environ.get("LD_LIBRARY_PATH")
-    return os.environ | {"LD_LIBRARY_PATH": str(folder) + (f":{before}" if before else "")}
 
 
 def _run(module: str, argument: str, variables: dict[str, str]) -> str | None:

@@ -15,6 +15,7 @@ from vidgauge.bench.contests.decoders import DECODERS, Decoder
 from vidgauge.bench.contests.decoding_files import Coding, scene, write, write_long
 from vidgauge.bench.contests.decoding_job import CLIP, Job, Outcome, run
 from vidgauge.bench.contests.decoding_memory import Streamed
+from vidgauge.bench.contests.ffmpeg import with_ffmpeg_of_pyav
 from vidgauge.datasets import reading
 from vidgauge.environment import Environment
 
@@ -151,7 +152,7 @@ def test_torchcodec_finds_the_ffmpeg_of_pyav(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(av, "__file__", str(package))
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/mine")
-    variables = contest._with_ffmpeg_of_pyav(tmp_path / "links")
+    variables = with_ffmpeg_of_pyav(tmp_path / "links")
     assert variables["LD_LIBRARY_PATH"] == f"{tmp_path / 'links'}:/mine"
     assert {link.name for link in (tmp_path / "links").iterdir()} == {
         "libavcodec-5e6b81c2.so.62.28.102",
