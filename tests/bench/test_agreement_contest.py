@@ -12,21 +12,22 @@ import torch
 from PIL import Image
 from torch import nn
 
-from vidgauge.bench.contests import CONTESTS, LongContest, agreement_references, agreement_statistics
+from vidgauge.bench.contests import CONTESTS, LongContest
 from vidgauge.bench.contests import agreement as contest
-from vidgauge.bench.contests.agreement_cd_fvd import CdFvd
-from vidgauge.bench.contests.agreement_comparison import (
+from vidgauge.bench.contests.agreement import references, statistics
+from vidgauge.bench.contests.agreement.cd_fvd import CdFvd
+from vidgauge.bench.contests.agreement.comparison import (
     STATISTICS_BOUND,
     Comparison,
     compare,
     in_order,
     version,
 )
-from vidgauge.bench.contests.agreement_features import Case, two_sets
-from vidgauge.bench.contests.agreement_files import COUNTS, FRAMES, HEIGHT, WIDTH, Files
-from vidgauge.bench.contests.agreement_pairs import PROTOCOLS_OF_PAIRS, measures_of_pairs, networks_of_pairs
-from vidgauge.bench.contests.agreement_videos import videos
-from vidgauge.bench.contests.agreement_weights import SMALL, Weights, seeded, settle
+from vidgauge.bench.contests.agreement.features import Case, two_sets
+from vidgauge.bench.contests.agreement.files import COUNTS, FRAMES, HEIGHT, WIDTH, Files
+from vidgauge.bench.contests.agreement.pairs import PROTOCOLS_OF_PAIRS, measures_of_pairs, networks_of_pairs
+from vidgauge.bench.contests.agreement.videos import videos
+from vidgauge.bench.contests.agreement.weights import SMALL, Weights, seeded, settle
 from vidgauge.datasets import read_video
 from vidgauge.environment import Environment
 from vidgauge.errors import VidgaugeError
@@ -168,10 +169,10 @@ def test_there_is_one_row_for_each_and_every_convention_is_there(tmp_path: Path)
 
 
 def test_statistics_agree_on_small_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement_statistics, "CASES", (Case(20, 90, 60, 1e-2), Case(20, 250, 250)))
-    monkeypatch.setattr(agreement_statistics, "WIDE_CASES", {"torch-fidelity": Case(40, 30, 20)})
+    monkeypatch.setattr(statistics, "CASES", (Case(20, 90, 60, 1e-2), Case(20, 250, 250)))
+    monkeypatch.setattr(statistics, "WIDE_CASES", {"torch-fidelity": Case(40, 30, 20)})
     seen = set()
-    for comparison in [*agreement_statistics.statistics(), *measures_of_pairs()]:
+    for comparison in [*statistics.statistics(), *measures_of_pairs()]:
         found = compare(comparison)
         if found.get("status") == "skipped":
             assert version(comparison.package) is None
@@ -187,7 +188,7 @@ def test_another_convention_is_beyond_the_bound(convention: FrechetConvention) -
     row = made(
         bound=STATISTICS_BOUND,
         ours=lambda: frechet_distance_of_features(real, generated, convention=convention),
-        theirs=lambda: agreement_references.torch_fidelity(real, generated),
+        theirs=lambda: references.torch_fidelity(real, generated),
     )
     assert not compare(row)["details"]["within"]
 
@@ -221,7 +222,7 @@ def test_clean_fid_draws_from_the_second_set_first_and_chance_is_put_back(monkey
     stand_in(monkeypatch, "cleanfid.fid", kernel_distance=kernel_distance)
     real, generated = two_sets(Case(5, 9, 8))
     before = np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002
-    assert agreement_references.clean_fid_kid(2, 4, 7)(real, generated) == 6
+    assert references.clean_fid_kid(2, 4, 7)(real, generated) == 6
     assert np.array_equal(drawn[0], generated)
     assert np.array_equal(drawn[1], real)
     assert np.array_equal(drawn[2], np.random.RandomState(7).rand(3))
@@ -242,7 +243,7 @@ def test_cd_fvd_is_given_both_statistics(monkeypatch: pytest.MonkeyPatch) -> Non
     stand_in(monkeypatch, "cdfvd.utils.metric_utils", FeatureStats=FeatureStats)
     stand_in(monkeypatch, "cdfvd.fvd", cdfvd=SimpleNamespace(compute_fvd_from_stats=compute_fvd_from_stats))
     real, generated = two_sets(Case(5, 9, 8))
-    assert agreement_references.cd_fvd(real, generated) == pytest.approx(float(real.mean() - generated.mean()))
+    assert references.cd_fvd(real, generated) == pytest.approx(float(real.mean() - generated.mean()))
 
 
 def test_a_process_of_cd_fvd_that_fails_says_why(tmp_path: Path) -> None:

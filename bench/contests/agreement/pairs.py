@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vidgauge.bench.contests.agreement_comparison import (
+from vidgauge.bench.contests.agreement.comparison import (
     FEATURES_BOUND,
     STATISTICS_BOUND,
     Comparison,
@@ -16,8 +16,8 @@ from vidgauge.bench.contests.agreement_comparison import (
     Values,
     peer,
 )
-from vidgauge.bench.contests.agreement_files import COUNTS, Files
-from vidgauge.bench.contests.agreement_weights import SEED, clips_bcthw, seeded
+from vidgauge.bench.contests.agreement.files import COUNTS, Files
+from vidgauge.bench.contests.agreement.weights import SEED, clips_bcthw, seeded
 from vidgauge.metrics.networks import build_network
 from vidgauge.metrics.paired import PAIRED
 

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor
 
-from vidgauge.bench.contests import agreement_references as references
-from vidgauge.bench.contests.agreement_comparison import STATISTICS_BOUND, Comparison, Compute
-from vidgauge.bench.contests.agreement_features import Case, embeddings, logits, two_sets
-from vidgauge.bench.contests.agreement_references import TwoSets
+from vidgauge.bench.contests.agreement import references
+from vidgauge.bench.contests.agreement.comparison import STATISTICS_BOUND, Comparison, Compute
+from vidgauge.bench.contests.agreement.features import Case, embeddings, logits, two_sets
+from vidgauge.bench.contests.agreement.references import TwoSets
 from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.frechet import FrechetConvention, frechet_distance_of_features
 from vidgauge.metrics.inception import CONVENTIONS as INCEPTION_CONVENTIONS

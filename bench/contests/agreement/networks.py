@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vidgauge.bench.contests.agreement_comparison import FEATURES_BOUND, Comparison, Compute, peer
-from vidgauge.bench.contests.agreement_weights import SEED, SMALL, Weights, clips_bcthw, small_videomae
+from vidgauge.bench.contests.agreement.comparison import FEATURES_BOUND, Comparison, Compute, peer
+from vidgauge.bench.contests.agreement.weights import SEED, SMALL, Weights, clips_bcthw, small_videomae
 from vidgauge.metrics.networks import build_network
 
 Features = NDArray[np.float64]

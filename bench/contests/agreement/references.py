@@ -14,8 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from vidgauge.bench.contests.agreement_comparison import peer
-from vidgauge.bench.contests.agreement_features import Features
+from vidgauge.bench.contests.agreement.comparison import peer
+from vidgauge.bench.contests.agreement.features import Features
 
 Logits = NDArray[np.float64]
 TwoSets = Callable[[Features, Features], float]

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vidgauge.bench.contests import CONTESTS, Announce
-from vidgauge.bench.contests.agreement_comparison import Comparison, compare
-from vidgauge.bench.contests.agreement_files import Files
-from vidgauge.bench.contests.agreement_networks import networks
-from vidgauge.bench.contests.agreement_pairs import measures_of_pairs, networks_of_pairs
-from vidgauge.bench.contests.agreement_statistics import statistics
-from vidgauge.bench.contests.agreement_videos import videos
-from vidgauge.bench.contests.agreement_weights import Weights
+from vidgauge.bench.contests.agreement import networks, pairs, statistics, videos
+from vidgauge.bench.contests.agreement.comparison import Comparison, compare
+from vidgauge.bench.contests.agreement.files import Files
+from vidgauge.bench.contests.agreement.weights import Weights
 from vidgauge.environment import Environment
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, ProtocolRef, Record, Subject
@@ -45,8 +42,8 @@ def agreement(environment: Environment, announce: Announce) -> Iterator[Record]:
 def comparisons(folder: Path) -> Iterator[Comparison]:
     """All of them, nothing computed yet; files go into the folder."""
     weights = Weights(folder / "weights")
-    yield from statistics()
-    yield from measures_of_pairs()
-    yield from networks(weights)
-    yield from networks_of_pairs()
-    yield from videos(folder, Files(folder), weights)
+    yield from statistics.statistics()
+    yield from pairs.measures_of_pairs()
+    yield from networks.networks(weights)
+    yield from pairs.networks_of_pairs()
+    yield from videos.videos(folder, Files(folder), weights)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from vidgauge.bench.contests.agreement_comparison import peer
+from vidgauge.bench.contests.agreement.comparison import peer
 from vidgauge.datasets.moving_shapes import MovingShapes
 from vidgauge.metrics.networks import build_network
 from vidgauge.metrics.weights import CARDS

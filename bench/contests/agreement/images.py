@@ -6,9 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from vidgauge.bench.contests.agreement_comparison import peer
-from vidgauge.bench.contests.agreement_files import COUNTS, FRAMES, Files
-from vidgauge.bench.contests.agreement_weights import Weights
+from vidgauge.bench.contests.agreement.comparison import peer
+from vidgauge.bench.contests.agreement.files import COUNTS, FRAMES, Files
+from vidgauge.bench.contests.agreement.weights import Weights
 from vidgauge.metrics.networks import build_network
 
 _BATCH = 16

@@ -1,6 +1,6 @@
 """cd-fvd from files to distance, by its own loader, in a process of its own that finds FFmpeg for it.
 
-``python -m vidgauge.bench.contests.agreement_cd_fvd`` takes a `Job` as JSON and prints the distance.
+``python -m vidgauge.bench.contests.agreement.cd_fvd`` takes a `Job` as JSON and prints the distance.
 """
 
 import contextlib
@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from vidgauge.bench.contests.agreement_comparison import Values, in_order, peer
-from vidgauge.bench.contests.agreement_files import Files
-from vidgauge.bench.contests.agreement_references import TwoSets
-from vidgauge.bench.contests.agreement_weights import Weights, small_videomae
+from vidgauge.bench.contests.agreement.comparison import Values, in_order, peer
+from vidgauge.bench.contests.agreement.files import Files
+from vidgauge.bench.contests.agreement.references import TwoSets
+from vidgauge.bench.contests.agreement.weights import Weights, small_videomae
 from vidgauge.bench.contests.ffmpeg import with_ffmpeg_of_pyav
 from vidgauge.errors import VidgaugeError
 from vidgauge.record import Frozen
@@ -71,7 +71,7 @@ class CdFvd:
             resolution=resolution,
             features=self._folder / f"{name}.npz",
         )
-        command = [sys.executable, "-P", "-m", "vidgauge.bench.contests.agreement_cd_fvd", job.model_dump_json()]
+        command = [sys.executable, "-P", "-m", "vidgauge.bench.contests.agreement.cd_fvd", job.model_dump_json()]
         done = subprocess.run(  # noqa: S603 - our own module
             command,
             env=with_ffmpeg_of_pyav(self._folder / f"{name}-libraries"),

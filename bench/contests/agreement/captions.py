@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor
 
-from vidgauge.bench.contests.agreement_comparison import Values, in_order, peer
-from vidgauge.bench.contests.agreement_files import Files
-from vidgauge.bench.contests.agreement_networks import CLIP_MODEL, open_clip_model
+from vidgauge.bench.contests.agreement.comparison import Values, in_order, peer
+from vidgauge.bench.contests.agreement.files import Files
+from vidgauge.bench.contests.agreement.networks import CLIP_MODEL, open_clip_model
 
 
 class OpenClip:

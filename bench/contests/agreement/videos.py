@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vidgauge.bench.contests.agreement_captions import OpenClip
-from vidgauge.bench.contests.agreement_cd_fvd import CdFvd
-from vidgauge.bench.contests.agreement_comparison import FEATURES_BOUND, Comparison, Compute, Values, in_order
-from vidgauge.bench.contests.agreement_files import COUNTS, FRAMES, HEIGHT, WIDTH, Files
-from vidgauge.bench.contests.agreement_images import Images
-from vidgauge.bench.contests.agreement_pairs import PAIRS, PROTOCOLS_OF_PAIRS, Pairs
-from vidgauge.bench.contests.agreement_references import scikit_learn, tats
-from vidgauge.bench.contests.agreement_weights import SEED, SMALL, Weights
+from vidgauge.bench.contests.agreement.captions import OpenClip
+from vidgauge.bench.contests.agreement.cd_fvd import CdFvd
+from vidgauge.bench.contests.agreement.comparison import FEATURES_BOUND, Comparison, Compute, Values, in_order
+from vidgauge.bench.contests.agreement.files import COUNTS, FRAMES, HEIGHT, WIDTH, Files
+from vidgauge.bench.contests.agreement.images import Images
+from vidgauge.bench.contests.agreement.pairs import PAIRS, PROTOCOLS_OF_PAIRS, Pairs
+from vidgauge.bench.contests.agreement.references import scikit_learn, tats
+from vidgauge.bench.contests.agreement.weights import SEED, SMALL, Weights
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import list_videos
 from vidgauge.errors import VidgaugeError
