@@ -34,7 +34,9 @@ from vidgauge.errors import VidgaugeError
 from vidgauge.metrics.frechet import FrechetConvention, frechet_distance_of_features
 from vidgauge.metrics.inception import InceptionConvention
 from vidgauge.metrics.similarity import FramePairs
+from vidgauge.store import read_json
 
+COMMITTED = Path(__file__).parents[2] / "reports" / "results" / "cpu" / "agreement.json"
 ASKED_FOR = {
     "cd-fvd",
     "clean-fid",
@@ -321,3 +323,16 @@ def test_pairs_agree_from_files(files: Files, tmp_path: Path) -> None:
     for row in rows:
         found = compare(row)
         assert found["details"]["within"], found
+
+
+# The committed records
+
+
+def test_committed_records_are_of_todays_comparisons_and_within_their_bounds(tmp_path: Path) -> None:
+    records, _ = read_json(COMMITTED)
+    found = {(one.subject.name, one.subject.config["reference"], one.subject.config["case"]) for one in records}
+    today = {(row.measure, row.reference, row.case) for row in contest.comparisons(tmp_path)}
+    assert found == today, "run the contest again: what it compares has changed"
+    outside = [one for one in records if not one.details.get("within")]
+    assert not [(one.subject.name, one.subject.config["reference"], one.reason, one.value) for one in outside]
+    assert {record.details["package"] for record in records} >= ASKED_FOR
