@@ -60,7 +60,7 @@ def _remarks(records: Sequence[Record]) -> list[str]:
     about: dict[str, list[str]] = {}
     for record in records:
         for remark in _remarks_on(record):
-            about.setdefault(remark, []).append(record.protocol.name)
+            about.setdefault(remark, []).append(record.protocol.name.partition("[")[0])  # without what options changed
     return [remark if len(names) == len(records) else f"{_listed(names)}: {remark}" for remark, names in about.items()]
 
 

@@ -101,24 +101,26 @@ def test_conventions_of_one_measure_differ_in_what_papers_differ_in() -> None:
 
 def test_fvd_with_random_weights_is_what_its_parts_say(videos: Path) -> None:
     """Frames read, cut, resized and judged by hand, against the protocol from end to end."""
-    (record,) = score(videos / "real", videos / "made", ["fvd.videogpt"], random_weights=3, workers=0, batch_size=2)
-    network: Any = build_network("i3d", seed=3, batch_norm_eps=1e-5)
+    (record,) = score(videos / "real", videos / "made", ["fvd.stylegan-v"], random_weights=3, workers=0, batch_size=2)
+    network: Any = build_network("i3d", seed=3, batch_norm_eps=1e-3)
 
     def features(folder: str, rule: ClipRule) -> np.ndarray:
         rows = []
         for entry in list_videos(videos / folder):
             video = read_video(entry.path)
             (window,) = rule.windows(video.timestamps.tolist(), entry.id)
-            clip = SpatialRule.parse("crop-videogpt/torch-bilinear")(video.frames_thwc[window], 224, 224, torch.float32)
+            clip = SpatialRule.parse(PROTOCOLS["fvd.stylegan-v"].resize)(
+                video.frames_thwc[window], 224, 224, torch.float32
+            )
             rows.append(network.extract(clip.transpose(0, 1)[None])["logits_nd"])
         return torch.cat(rows).numpy()
 
     real, made = features("real", ClipRule(offset="random")), features("made", ClipRule(offset="first"))
-    expected = frechet_distance_of_features(real, made, convention="tfgan-float32")
+    expected = frechet_distance_of_features(real, made, convention="ddof-0")
     assert record.value == pytest.approx(expected, rel=1e-4)
-    assert record.protocol.name == "fvd.videogpt[random=3]"
+    assert record.protocol.name == "fvd.stylegan-v[random=3]"
     assert record.details["notes"][0].startswith("random weights")
-    assert any("4 real videos instead of 256" in note for note in record.details["notes"])
+    assert any("4 real videos instead of 2048" in note for note in record.details["notes"])
 
 
 def test_random_weights_are_another_protocol_and_never_ranked(videos: Path) -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import pytest
@@ -149,3 +150,12 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path: Path) -> None
         classifier("shapes-clasifier")
     with pytest.raises(UsageError, match="did you mean 'shapes-clip'"):
         build_network("shape-clip")
+
+
+def test_a_random_network_tells_clips_apart() -> None:
+    """So that a protocol tried without weights compares clips, and not the rounding of one number."""
+    network: Any = build_network("i3d")
+    clips = torch.rand(2, 3, 9, 224, 224, generator=torch.Generator().manual_seed(0))
+    clips[1] = clips[1].square()
+    logits = network.extract(clips)["logits_nd"]
+    assert (logits[0] - logits[1]).norm() > 0.01 * logits.norm()
