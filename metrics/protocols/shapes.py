@@ -15,8 +15,9 @@ _COUNTERPARTS = {
     "videomae-g": "shapes-classifier",
     "c3d": "shapes-classifier",
     "clip": "shapes-clip",
+    "inception": "shapes-clip",
 }
-"""Of the networks that read clips or captions; there is none of the networks that read images alone."""
+"""Of the networks that judge sets of videos."""
 
 
 def in_shapes(protocol: Protocol) -> Protocol:

@@ -43,9 +43,9 @@ OPEN = [name for name in PROTOCOLS.names() if PROTOCOLS[name].world == "open" an
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``real`` (4 videos of 20 frames) and ``made`` (3), with captions of both."""
+    """``real`` (3 videos of 20 frames) and ``made`` (2), with captions of both."""
     folder = tmp_path_factory.mktemp("videos")
-    for name, seed, count in (("real", 41, 4), ("made", 42, 3)):
+    for name, seed, count in (("real", 41, 3), ("made", 42, 2)):
         rows = []
         for sample in MovingShapes(frames=20, height=40, width=48, seed=seed, count=count):
             write_video(folder / name / f"{sample.id}.mkv", sample.frames_thwc, sample.fps)
@@ -59,7 +59,7 @@ def test_all_named_protocols_exist_and_have_a_form_in_the_embedded_world() -> No
     assert set(NAMED) <= set(PROTOCOLS.names())
     for name in NAMED:
         counterpart = f"{name}.shapes"
-        assert (counterpart in PROTOCOLS) == (PROTOCOLS[name].network not in ("inception", "lpips", "")), name
+        assert (counterpart in PROTOCOLS) == (PROTOCOLS[name].network not in ("lpips", "")), name
         if counterpart in PROTOCOLS:
             theirs, ours = PROTOCOLS[name], PROTOCOLS[counterpart]
             assert ours.world == "embedded"
@@ -120,7 +120,7 @@ def test_fvd_with_random_weights_is_what_its_parts_say(videos: Path) -> None:
     assert record.value == pytest.approx(expected, rel=1e-4)
     assert record.protocol.name == "fvd.stylegan-v[random=3]"
     assert record.details["notes"][0].startswith("random weights")
-    assert any("4 real videos instead of 2048" in note for note in record.details["notes"])
+    assert any("3 real videos instead of 2048" in note for note in record.details["notes"])
 
 
 def test_random_weights_are_another_protocol_and_never_ranked(videos: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_task_is_about_its_data_set(tmp_path: Path, videos: Path) -> None:
     task = PROTOCOLS["fvd.ucf101.make-a-video"]
     (record,) = score(f"ucf101@{tmp_path}:train", videos / "made", [task.name], random_weights=0, workers=0)
     assert record.status == "ok"
-    assert any("3 generated videos instead of 10000" in note for note in record.details["notes"])
+    assert any("2 generated videos instead of 10000" in note for note in record.details["notes"])
 
 
 def test_a_ratio_needs_captions_of_both(videos: Path) -> None:
