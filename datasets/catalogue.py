@@ -2,6 +2,7 @@
 
 from vidgauge.datasets.layouts import Layout
 from vidgauge.datasets.sources import SOURCES
+from vidgauge.markdown import table
 
 _HEADINGS = ("data set", "splits, with the videos published", "reader", "layout", "tried on original files")
 
@@ -9,8 +10,7 @@ _HEADINGS = ("data set", "splits, with the videos published", "reader", "layout"
 def markdown_table() -> str:
     """A Markdown table of the data sets whose layout is described: splits, reader, standing, and what was tried."""
     layouts = [entry for entry in map(SOURCES.__getitem__, SOURCES) if isinstance(entry, Layout)]
-    rows = [_HEADINGS, ("---",) * len(_HEADINGS), *map(_row, layouts)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    return table(_HEADINGS, map(_row, layouts))
 
 
 def _row(layout: Layout) -> tuple[str, ...]:

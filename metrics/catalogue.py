@@ -1,5 +1,6 @@
 """All named protocols in one table, for the pages that tell which there are."""
 
+from vidgauge.markdown import table
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol
 
 _HEADINGS = (
@@ -14,9 +15,7 @@ _HEADINGS = (
 
 def markdown_table() -> str:
     """A Markdown table of all protocols but those of the embedded world, which repeat them."""
-    protocols = [PROTOCOLS[name] for name in PROTOCOLS if PROTOCOLS[name].world == "open"]
-    rows = [_HEADINGS, ("---",) * len(_HEADINGS), *map(_row, protocols)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    return table(_HEADINGS, (_row(PROTOCOLS[name]) for name in PROTOCOLS if PROTOCOLS[name].world == "open"))
 
 
 def _row(protocol: Protocol) -> tuple[str, ...]:

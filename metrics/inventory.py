@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from vidgauge.errors import VidgaugeError
+from vidgauge.markdown import table
 from vidgauge.metrics.anchors import ANCHORS, has_passed
 from vidgauge.metrics.published import use_of
 from vidgauge.metrics.weights import CARDS, FOLDER
@@ -101,8 +102,7 @@ def state_of(card: WeightsCard) -> State:
 
 def markdown_table() -> str:
     """A Markdown table of all cards, the same on every machine."""
-    rows = [_HEADINGS, ("---",) * len(_HEADINGS), *(_row(CARDS[name]) for name in CARDS)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    return table(_HEADINGS, (_row(CARDS[name]) for name in CARDS))
 
 
 def _row(card: WeightsCard) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from vidgauge.datasets.comparison import differences_at_a_glance
 from vidgauge.environment import Environment
-from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.extraction import NetworkUse, build_extractors
 from vidgauge.metrics.outcome import Outcome
 from vidgauge.metrics.protocols import Protocol, select
@@ -127,16 +126,6 @@ def _unlike(sets: Mapping[Side, VideoSet], workers: int) -> list[str]:
     ]
 
 
-def _too_few(protocol: Protocol, sides: Mapping[Side, Evidence]) -> list[str]:
-    """What a reader must know where a published number rests on more videos."""
-    wanted = protocol.samples.model_dump(include={"real", "generated"}, exclude_none=True)
-    return [
-        f"{videos} {side} videos instead of {wanted[side]}: not comparable with published numbers"
-        for side, evidence in sides.items()
-        if side in wanted and (videos := len(set(evidence.sources))) < wanted[side]
-    ]
-
-
 def _record(
     subject: Subject,
     protocol: Protocol,
@@ -148,9 +137,10 @@ def _record(
 ) -> Record:
     sides = outcome.sides
     failed = [asdict(item) | {"set": side} for side, evidence in sides.items() for item in evidence.failed]
-    said = [protocol.standing, *_too_few(protocol, sides), *outcome.notes, *notes]
+    videos: dict[str, int] = {side: len(set(evidence.sources)) for side, evidence in sides.items()}
+    said = [protocol.standing, *protocol.shortfalls(videos), *outcome.notes, *notes]
     details: dict[str, Any] = {f"n_{side}": len(evidence) for side, evidence in sides.items()}
-    details |= {f"videos_{side}": len(set(evidence.sources)) for side, evidence in sides.items()}
+    details |= {f"videos_{side}": count for side, count in videos.items()}
     details |= {"failed": failed, "notes": list(dict.fromkeys(said)), "world": protocol.world}
     return Record(
         subject=subject,

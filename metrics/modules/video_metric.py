@@ -132,13 +132,8 @@ class VideoMetric(Metric):
 
     def _cautions(self, sets: Sequence[Evidence]) -> list[str]:
         """What a reader must know of a score: that it is biased, or rests on fewer videos than published ones."""
-        samples = self.protocol.samples
-        sides = list(zip(("real", "generated"), (samples.real, samples.generated), strict=True))[-len(sets) :]
-        few = [
-            f"{len(evidence)} {side} videos instead of {wanted}: not comparable with published numbers"
-            for evidence, (side, wanted) in zip(sets, sides, strict=True)
-            if wanted and len(evidence) < wanted
-        ]
+        sides = ("real", "generated")[-len(sets) :]
+        few = self.protocol.shortfalls(dict(zip(sides, map(len, sets), strict=True)))
         return few + [note for note in self.rule.notes(*sets) if "biased" in note]
 
     def _look(self, video_bcthw: Tensor, real: bool) -> dict[str, Tensor]:

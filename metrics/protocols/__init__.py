@@ -1,6 +1,7 @@
 """Protocols: everything that fixes a score, as one TOML file each, with a fingerprint."""
 
 import fnmatch
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -164,6 +165,15 @@ class Protocol(Frozen):
         fixed = self.model_dump(exclude={"name": True, "summary": True, "task": {"source"}}, exclude_none=True)
         fixed |= {"parameters": self.any_rule.model_dump(), "weights_sha256": self._digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
+
+    def shortfalls(self, videos: Mapping[str, int]) -> list[str]:
+        """What a reader must know where a published number rests on more videos than there are of a side."""
+        wanted = self.samples.model_dump(include={"real", "generated"}, exclude_none=True)
+        return [
+            f"{count} {side} videos instead of {wanted[side]}: not comparable with published numbers"
+            for side, count in videos.items()
+            if count < wanted.get(side, 0)
+        ]
 
     def card(self) -> dict[str, Any]:
         """What a list of protocols says beside name and summary."""

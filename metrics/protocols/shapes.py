@@ -4,8 +4,6 @@ All but the network stays: clip rule, resizing up to the network's size, sample 
 compared on a machine that has no weights.
 """
 
-import tomllib
-from importlib.resources import files
 from typing import Any
 
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol
@@ -36,9 +34,6 @@ def in_shapes(protocol: Protocol) -> Protocol:
     return protocol.model_copy(update=changes)
 
 
-for _file in files("vidgauge.metrics.protocols").iterdir():
-    if _file.name.endswith(".toml"):
-        _table = {"name": _file.name.removesuffix(".toml")} | tomllib.loads(_file.read_text("utf-8"))
-        _protocol = Protocol.model_validate(_table)
-        if _protocol.network in _COUNTERPARTS and _protocol.task is None:  # a task is about other videos
-            PROTOCOLS.register(f"{_protocol.name}.shapes")(in_shapes(_protocol))
+for _protocol in [PROTOCOLS[name] for name in PROTOCOLS]:  # those of the files, which are read before modules
+    if _protocol.network in _COUNTERPARTS and _protocol.task is None:  # a task is about other videos
+        PROTOCOLS.register(f"{_protocol.name}.shapes")(in_shapes(_protocol))

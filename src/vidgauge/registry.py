@@ -70,13 +70,13 @@ class Registry(Generic[T]):
             return
         self._opened = True  # set first: a module that looks itself up while it registers must not recurse
         package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"{self._package}.{module.name}")
-        if self._parse is not None:
+        if self._parse is not None:  # files first: a module may derive entries from theirs
             for file in sorted(files(self._package).iterdir(), key=lambda item: item.name):
                 if file.name.endswith(".toml"):
                     table = {"name": file.name.removesuffix(".toml")} | tomllib.loads(file.read_text("utf-8"))
                     self.register(table["name"])(self._parse(table))
+        for module in pkgutil.iter_modules(package.__path__):
+            if not module.name.startswith("_"):
+                importlib.import_module(f"{self._package}.{module.name}")
         for point in entry_points(group=f"vidgauge.{self.kind}"):
             point.load()  # the module registers what it defines, as ours do
