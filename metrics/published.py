@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgauge.errors import UsageError, VidgaugeError
+from vidgauge.files import whole_file
 from vidgauge.metrics.networks import NETWORKS, PublishedNetwork
 from vidgauge.metrics.protocols import PROTOCOLS
 from vidgauge.metrics.weights import CARDS
@@ -23,7 +24,6 @@ from vidgauge.weights import (
     sha256,
     unknown_code,
 )
-from vidgauge.weights.cache import whole_file
 from vidgauge.weights.finding import forget, record
 
 if TYPE_CHECKING:

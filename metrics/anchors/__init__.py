@@ -12,12 +12,12 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 import vidgauge
+from vidgauge.files import whole_file
 from vidgauge.metrics.anchors._inputs import Advance, Cifar10Train, Constants, Noise, NotHereError
 from vidgauge.metrics.weights import CARDS, FOLDER
 from vidgauge.record import Frozen
 from vidgauge.registry import Registry
 from vidgauge.weights import cache_folder, digest, look
-from vidgauge.weights.cache import whole_file
 
 
 class Anchor(Frozen):

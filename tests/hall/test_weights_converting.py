@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from vidgauge.errors import VidgaugeError
+from vidgauge.files import whole_file
 from vidgauge.weights import (
     Conversion,
     Found,
@@ -24,7 +25,6 @@ from vidgauge.weights import (
     locate,
     look,
 )
-from vidgauge.weights.cache import whole_file
 
 OURS = {"weight": torch.arange(6.0).reshape(2, 3), "half": torch.ones(2, dtype=torch.float16)}
 
@@ -178,14 +178,14 @@ def test_a_file_is_whole_or_not_there(home: Path) -> None:
 def test_a_folder_without_permission_is_said(home: Path) -> None:
     cache_folder().mkdir(parents=True)
     cache_folder().chmod(0o500)
-    with pytest.raises(VidgaugeError, match=r"weights cannot be kept in .* \(.*ermission.*\); set XDG_CACHE_HOME"):
+    with pytest.raises(VidgaugeError, match=r"nothing can be kept in .* \(.*ermission.*\); set XDG_CACHE_HOME"):
         converted(home)
 
 
 def test_a_cache_that_is_no_folder_is_said(home: Path) -> None:
     cache_folder().parent.mkdir(parents=True)
     cache_folder().write_text("a file")
-    with pytest.raises(VidgaugeError, match=r"weights cannot be kept in .* \(Not a directory\); set XDG_CACHE_HOME"):
+    with pytest.raises(VidgaugeError, match=r"nothing can be kept in .* \(Not a directory\); set XDG_CACHE_HOME"):
         converted(home)
 
 

@@ -5,11 +5,12 @@ A card (TOML) describes one file. It is looked for, in this order, in the folder
 that are no safetensors are converted once (``vidgauge weights add`` or ``fetch``); from then on the conversion is read.
 """
 
-from vidgauge.weights.cache import cache_folder, sha256
+from vidgauge.files import sha256
 from vidgauge.weights.card import Training, WeightsCard
 from vidgauge.weights.converting import Conversion, conversion, convert
 from vidgauge.weights.fetching import fetch
 from vidgauge.weights.finding import Found, digest, examine, find, look
+from vidgauge.weights.folders import cache_folder
 from vidgauge.weights.loading import load_into, load_tensors, locate, misfit, unknown_code
 from vidgauge.weights.reading import format_of, read_tensors
 

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 import vidgauge
 from vidgauge.errors import VidgaugeError
+from vidgauge.files import sha256, whole_file
 from vidgauge.record import Frozen
-from vidgauge.weights.cache import cache_folder, sha256, whole_file
 from vidgauge.weights.card import Format, WeightsCard
+from vidgauge.weights.folders import cache_folder
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from vidgauge.errors import VidgaugeError
-from vidgauge.weights.cache import cache_folder, made, sha256
+from vidgauge.files import made, sha256
 from vidgauge.weights.card import WeightsCard
 from vidgauge.weights.finding import check, first_seen, record
+from vidgauge.weights.folders import cache_folder
 from vidgauge.weights.reading import format_of, impostor
 
 if sys.platform != "win32":

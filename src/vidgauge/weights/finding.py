@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidgauge.errors import VidgaugeError
-from vidgauge.weights.cache import cache_folder, sha256, whole_file
+from vidgauge.files import sha256, whole_file
 from vidgauge.weights.card import Format, WeightsCard
 from vidgauge.weights.converting import conversion, verified
+from vidgauge.weights.folders import cache_folder
 from vidgauge.weights.reading import impostor
 
 

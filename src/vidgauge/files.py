@@ -1,4 +1,4 @@
-"""The folder where weights are kept, and files in it that are whole or not there."""
+"""Files that are whole or not there, the folder where what can be had again is kept, and digests."""
 
 import hashlib
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from vidgauge.errors import VidgaugeError
 
 
-def cache_folder() -> Path:
-    """Where fetched and converted weights are kept: ``$XDG_CACHE_HOME/vidgauge/weights``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vidgauge" / "weights"
+def cache_folder(kind: str) -> Path:
+    """Where what can be fetched or computed again is kept: ``$XDG_CACHE_HOME/vidgauge/KIND``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vidgauge" / kind
 
 
 def sha256(path: Path) -> str:
@@ -40,7 +40,8 @@ def made(folder: Path) -> Path:
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write to, which becomes ``path`` at the end, all at once, and vanishes if anything goes wrong.
 
-    Several processes may write the same file: the last one's stays, and a reader never sees half of one.
+    Several processes may write the same file: the last one's stays, and a reader never sees half of one, also where
+    the machine fails in between.
 
     Raises:
         VidgaugeError: if the folder cannot be written to.
@@ -54,6 +55,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())  # or a power cut could leave the new name with nothing in it
         partial.chmod(0o644)  # mkstemp makes files for their owner's eyes alone
         partial.replace(path)
     finally:
@@ -62,4 +65,4 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def _unwritable(folder: Path, error: OSError) -> str:
     reason = error.strerror or str(error)
-    return f"weights cannot be kept in {folder} ({reason}); set XDG_CACHE_HOME to a folder that can be written to"
+    return f"nothing can be kept in {folder} ({reason}); set XDG_CACHE_HOME to a folder that can be written to"
