@@ -1,14 +1,22 @@
 """Arrays as the statistics take them: real numbers in float64, of the right shape, and finite."""
 
+import math
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vidgauge.errors import UsageError
 
+if TYPE_CHECKING:
+    from vidgauge.metrics.statistic import Rows
+
 Array = NDArray[np.float64]
+
+_BLOCK = 2**23
+"""Bytes that a block of samples takes in float64, or one sample: little, and enough for BLAS to be at its best."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """What a network can say; larger numbers would overflow in the powers that the statistics take."""
@@ -30,13 +38,56 @@ def checked(values: ArrayLike, what: str, rank: int, largest: float = LARGEST) -
     return array
 
 
+class CheckedRows:
+    """Samples that are read part by part, each part checked and in float64 as `checked` has it.
+
+    Args:
+        values: an array, a tensor, nested lists, or `Rows` that lie on a disk; the first axis is the samples.
+        what: what errors call them.
+        rank: how many axes they have.
+
+    Raises:
+        UsageError: for another rank; when a part is read, for one that is not real, not finite, or too large.
+    """
+
+    def __init__(self, values: "ArrayLike | Rows", what: str, rank: int) -> None:
+        self._rows: Any = values if hasattr(values, "shape") else _numbers(values, what)
+        self._what = what
+        self.shape: tuple[int, ...] = tuple(self._rows.shape)
+        if len(self.shape) != rank:
+            raise UsageError(f"{what} must have {rank} axes; the shape is {self.shape}")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> Array:
+        return checked(self._rows[part], self._what, len(self.shape))
+
+    def take(self, chosen_n: NDArray[np.intp]) -> Array:
+        """Samples by their numbers, in that order."""
+        if isinstance(self._rows, np.ndarray):
+            return checked(self._rows[chosen_n], self._what, len(self.shape))
+        return np.concatenate([self[number : number + 1] for number in chosen_n.tolist()])
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """All samples in parts of one size, 8 MiB each: where a part lies, and what is there."""
+        size = max(1, _BLOCK // max(1, 8 * math.prod(self.shape[1:])))
+        for start in range(0, len(self), size):
+            part = slice(start, min(start + size, len(self)))
+            yield part, self[part]
+
+
+def checked_row_pair(a_nd: "ArrayLike | Rows", b_nd: "ArrayLike | Rows") -> tuple[CheckedRows, CheckedRows]:
+    """Two sets of features, (N, D) and (M, D) with one D that is at least 1, to be read part by part."""
+    a, b = CheckedRows(a_nd, "features", 2), CheckedRows(b_nd, "features", 2)
+    _check_dimensions(a.shape[1], b.shape[1])
+    return a, b
+
+
 def checked_pair(a_nd: ArrayLike, b_nd: ArrayLike) -> tuple[Array, Array]:
     """Two sets of features, (N, D) and (M, D) with one D that is at least 1."""
     a, b = checked(a_nd, "features", 2), checked(b_nd, "features", 2)
-    if a.shape[1] != b.shape[1]:
-        raise UsageError(f"features have {a.shape[1]} and {b.shape[1]} dimensions; they must have the same number")
-    if a.shape[1] == 0:
-        raise UsageError("features have no dimensions; they need at least one")
+    _check_dimensions(a.shape[1], b.shape[1])
     return a, b
 
 
@@ -53,6 +104,13 @@ def checked_counts(counts: ArrayLike | None, n: int) -> Array:
 def equal_parts(n: int, parts: int) -> list[slice]:
     """Contiguous parts of n samples, of one size but for rounding, which is that of published code."""
     return [slice(start, end) for start, end in pairwise(part * n // parts for part in range(parts + 1))]
+
+
+def _check_dimensions(a: int, b: int) -> None:
+    if a != b:
+        raise UsageError(f"features have {a} and {b} dimensions; they must have the same number")
+    if a == 0:
+        raise UsageError("features have no dimensions; they need at least one")
 
 
 def _numbers(values: Any, what: str) -> Array:  # noqa: ANN401 - whatever a caller takes for an array
