@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from vidgauge.errors import UsageError, near_misses
-from vidgauge.metrics.arrays import Array, checked, checked_counts, equal_parts
+from vidgauge.metrics.arrays import Array, CheckedRows, checked_counts, equal_parts
+from vidgauge.metrics.statistic import Rows
 
 InceptionConvention = Literal["whole", "tgan", "tganv2", "stylegan-v", "magvit", "torch-fidelity"]
 """How published code cuts samples into parts that are scored apart and averaged. `CONVENTIONS` says what each does."""
@@ -40,7 +41,7 @@ CONVENTIONS: dict[InceptionConvention, Convention] = {
 }
 
 
-def inception_score(probabilities_nk: ArrayLike, splits: int = 1, weights: ArrayLike | None = None) -> float:
+def inception_score(probabilities_nk: ArrayLike | Rows, splits: int = 1, weights: ArrayLike | None = None) -> float:
     """``exp E_x KL(p(y|x) || p(y))``, averaged over equal splits of the samples in the order given.
 
     Args:
@@ -55,11 +56,11 @@ def inception_score(probabilities_nk: ArrayLike, splits: int = 1, weights: Array
     Raises:
         UsageError: if rows are not probabilities, or there are fewer samples than splits.
     """
-    return float(_scores(probabilities_nk, Convention("", splits), weights).mean())
+    return float(InceptionScore(probabilities_nk, Convention("", splits)).of_parts(weights).mean())
 
 
 def inception_scores(
-    probabilities_nk: ArrayLike, convention: InceptionConvention, weights: ArrayLike | None = None
+    probabilities_nk: ArrayLike | Rows, convention: InceptionConvention, weights: ArrayLike | None = None
 ) -> Array:
     """The scores of the parts that a published convention makes of the samples: its score is their mean.
 
@@ -79,29 +80,70 @@ def inception_scores(
         raise UsageError(
             f"no convention {convention!r}; {near_misses(str(convention), list(get_args(InceptionConvention)))}"
         )
-    return _scores(probabilities_nk, CONVENTIONS[convention], weights)
+    return InceptionScore(probabilities_nk, CONVENTIONS[convention]).of_parts(weights)
 
 
-def _scores(probabilities_nk: ArrayLike, convention: Convention, weights: ArrayLike | None) -> Array:
-    probabilities, parts = checked(probabilities_nk, "probabilities", 2), convention.parts
-    if (probabilities < 0).any() or (np.abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
-        raise UsageError(
-            "inception_score needs rows that are probabilities (at least 0, sum 1); pass them through a softmax"
-        )
-    n = len(probabilities)
-    if not 1 <= parts <= n:
-        raise UsageError(f"splits must lie between 1 and the number of samples, {n}; it is {parts}")
-    counts = checked_counts(weights, n)
-    if convention.shuffle is not None:
-        order = np.random.RandomState(convention.shuffle).permutation(n)
-        probabilities, counts = probabilities[order], counts[order]
-    cut = [part for part in equal_parts(n, parts) if counts[part].any()]
-    return np.array([_score(probabilities[part], counts[part], convention.epsilon) for part in cut])
+class InceptionScore:
+    """The score of samples as a function of how often each counts; rows are read in blocks, whatever their number.
 
+    Args:
+        probabilities_nk: (N, K) class probabilities; an array, or what comes block by block from a disk.
+        convention: how they are cut into parts, of which the score is the mean; one of `CONVENTIONS`.
 
-def _score(probabilities_nk: Array, counts_n: Array, epsilon: float) -> float:
-    counts_n = counts_n / counts_n.sum()
-    marginal_k = counts_n @ probabilities_nk
-    # E KL(p || m) = E sum p log p - sum m log m, since E p = m; 0 log 0 = 0.
-    own = counts_n @ xlogy(probabilities_nk, probabilities_nk + epsilon).sum(axis=1)
-    return float(np.exp(own - xlogy(marginal_k, marginal_k + epsilon).sum()))
+    Raises:
+        UsageError: as `inception_score`.
+    """
+
+    def __init__(self, probabilities_nk: ArrayLike | Rows, convention: Convention) -> None:
+        self._rows, self._epsilon = CheckedRows(probabilities_nk, "probabilities", 2), convention.epsilon
+        n, self._parts = len(self._rows), convention.parts
+        if not 1 <= self._parts <= n:
+            raise UsageError(f"splits must lie between 1 and the number of samples, {n}; it is {self._parts}")
+        order = np.arange(n) if convention.shuffle is None else np.random.RandomState(convention.shuffle).permutation(n)
+        self._part_n = np.empty(n, dtype=np.intp)
+        for number, part in enumerate(equal_parts(n, self._parts)):
+            self._part_n[order[part]] = number
+        self._own_n = np.empty(n)
+        for part, rows in self._rows.blocks():
+            if (rows < 0).any() or (np.abs(rows.sum(axis=1) - 1) > 1e-3).any():
+                raise UsageError(
+                    "inception_score needs rows that are probabilities (at least 0, sum 1); pass them through a softmax"
+                )
+            self._own_n[part] = xlogy(rows, rows + self._epsilon).sum(axis=1)  # 0 log 0 = 0
+
+    def __call__(self, *counts: Array) -> float:
+        """The mean over the parts in which anything counts."""
+        return float(self.of_parts(*counts).mean())
+
+    def of_parts(self, counts_n: ArrayLike | None = None) -> Array:
+        """The score of each part in which anything counts, when sample i counts ``counts_n[i]`` times; or once."""
+        counts = checked_counts(counts_n, len(self._rows))
+        sizes, own, marginal_pk = self._means(counts)
+        scores: Array = np.exp(own - xlogy(marginal_pk, marginal_pk + self._epsilon).sum(axis=1))
+        return scores[sizes > 0]
+
+    def influences(self) -> tuple[Array]:
+        """For each sample, by the chain rule through its part's two means, over the number of parts."""
+        sizes, own, marginal_pk = self._means(np.ones(len(self._rows)))
+        inside_pk = np.where(marginal_pk > 0, marginal_pk + self._epsilon, 1)  # a class that never comes has no share
+        slope_pk = np.log(inside_pk) + marginal_pk / inside_pk  # d/dm of m log(m + e)
+        score = np.exp(own - (marginal_pk * np.log(inside_pk)).sum(axis=1))
+        offset = own - (marginal_pk * slope_pk).sum(axis=1)
+        found = np.empty(len(self._rows))
+        for block, rows in self._rows.blocks():
+            part = self._part_n[block]
+            of_marginal = np.einsum("nk,nk->n", rows, slope_pk[part])
+            found[block] = (score / sizes)[part] * (self._own_n[block] - of_marginal - offset[part])
+        return (found / self._parts,)
+
+    def _means(self, counts_n: Array) -> tuple[Array, Array, Array]:
+        """Of each part: how much counts, the mean of ``sum p log p``, and the mean of p, (parts, K)."""
+        sums_pk = np.zeros((self._parts, self._rows.shape[1]))
+        for block, rows in self._rows.blocks():
+            for number in np.unique(self._part_n[block]):
+                members = self._part_n[block] == number
+                sums_pk[number] += counts_n[block][members] @ rows[members]
+        sizes: Array = np.bincount(self._part_n, counts_n, self._parts).astype(np.float64, copy=False)
+        divisor = np.where(sizes > 0, sizes, 1)
+        own = np.bincount(self._part_n, counts_n * self._own_n, self._parts) / divisor
+        return sizes, own, sums_pk / divisor[:, None]

@@ -1,10 +1,10 @@
 """The measures: each a statistic over what a network made of one or two sets of videos. One file a measure."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import ClassVar
 
 from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.statistic import Statistic
 from vidgauge.record import Frozen, Measure
 from vidgauge.registry import Registry
 
@@ -35,7 +35,7 @@ class VideoMeasure(AnyMeasure):
         return 1
 
     @abstractmethod
-    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+    def statistic(self, *sets: Evidence) -> Statistic:
         """The measure of (real, generated) or (generated,), as a function of how often each clip of each counts."""
 
     def notes(self, *sets: Evidence) -> list[str]:  # noqa: ARG002 - most measures have nothing to add

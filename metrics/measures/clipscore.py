@@ -1,12 +1,11 @@
 """CLIPScore of videos, frame by frame."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
-from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.means import Mean
 from vidgauge.metrics.measures import MEASURES, VideoMeasure
 from vidgauge.metrics.similarity import frame_text_cosines
 from vidgauge.record import Measure
@@ -24,15 +23,10 @@ class CLIPScore(VideoMeasure):
     convention: Literal["hessel", "torchmetrics"] = "hessel"
     """``hessel``: 2.5 max(cosine, 0), averaged. ``torchmetrics``: 100 times the mean cosine, but at least 0."""
 
-    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+    def statistic(self, *sets: Evidence) -> Mean:
         """As a function of the clips' counts."""
         (generated,) = sets
         cosine_nt = frame_text_cosines(generated.outputs[self.output], generated.outputs["texts_nd"])
-        clamped_n, mean_n = np.clip(cosine_nt, 0, None).mean(axis=1), cosine_nt.mean(axis=1)
-
-        def score(counts: Array | None = None) -> float:
-            if self.convention == "hessel":
-                return 2.5 * float(np.average(clamped_n, weights=counts))
-            return 100 * max(float(np.average(mean_n, weights=counts)), 0.0)
-
-        return score
+        if self.convention == "hessel":
+            return Mean(2.5 * np.clip(cosine_nt, 0, None).mean(axis=1))
+        return Mean(100 * cosine_nt.mean(axis=1), least=0.0)

@@ -1,11 +1,7 @@
 """CLIPSIM: how well frames fit their caption."""
 
-from collections.abc import Callable
-
-import numpy as np
-
-from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.means import Mean, RatioOfMeans
 from vidgauge.metrics.measures import MEASURES, VideoMeasure
 from vidgauge.metrics.similarity import Average, text_similarity
 from vidgauge.record import Measure
@@ -23,11 +19,10 @@ class CLIPSIM(VideoMeasure):
     average: Average = "cosines"
     """Over frames: their cosines (GODIVA), or their embeddings before the cosine (VGen)."""
 
-    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+    def statistic(self, *sets: Evidence) -> Mean:
         """As a function of the clips' counts."""
         (generated,) = sets
-        similarity_n = text_similarity(generated.outputs[self.output], generated.outputs["texts_nd"], self.average)
-        return lambda counts=None: float(np.average(similarity_n, weights=counts))
+        return Mean(text_similarity(generated.outputs[self.output], generated.outputs["texts_nd"], self.average))
 
 
 @MEASURES.register("clipsim-ratio")
@@ -45,14 +40,10 @@ class RelativeCLIPSIM(VideoMeasure):
 
     average: Average = "cosines"
 
-    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+    def statistic(self, *sets: Evidence) -> RatioOfMeans:
         """As a function of the clips' counts."""
         real_n, generated_n = (
             text_similarity(evidence.outputs[self.output], evidence.outputs["texts_nd"], self.average)
             for evidence in sets
         )
-
-        def ratio(real_counts: Array | None = None, generated_counts: Array | None = None) -> float:
-            return float(np.average(generated_n, weights=generated_counts) / np.average(real_n, weights=real_counts))
-
-        return ratio
+        return RatioOfMeans(real_n, generated_n)

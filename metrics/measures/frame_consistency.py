@@ -1,10 +1,7 @@
 """Frame consistency: how alike the frames of a clip are."""
 
-from collections.abc import Callable
-
-import numpy as np
-
 from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.means import Mean
 from vidgauge.metrics.measures import MEASURES, VideoMeasure
 from vidgauge.metrics.similarity import FramePairs, frame_similarity
 from vidgauge.record import Measure
@@ -24,8 +21,7 @@ class FrameConsistency(VideoMeasure):
     pairs: FramePairs = "consecutive"
     """Which frames are compared: ``vidgauge.metrics.similarity.frame_similarity`` says who chose what."""
 
-    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+    def statistic(self, *sets: Evidence) -> Mean:
         """As a function of the clips' counts."""
         (generated,) = sets
-        similarity_n = frame_similarity(generated.outputs[self.output], self.pairs)
-        return lambda counts=None: float(np.average(similarity_n, weights=counts))
+        return Mean(frame_similarity(generated.outputs[self.output], self.pairs))

@@ -1,9 +1,7 @@
 """Video Inception Score."""
 
-from collections.abc import Callable
-
 from vidgauge.metrics.evidence import Evidence
-from vidgauge.metrics.inception import CONVENTIONS, InceptionConvention, inception_scores
+from vidgauge.metrics.inception import CONVENTIONS, InceptionConvention, InceptionScore, inception_scores
 from vidgauge.metrics.measures import MEASURES, VideoMeasure
 from vidgauge.record import Measure
 
@@ -27,11 +25,10 @@ class VideoInceptionScore(VideoMeasure):
         """One clip a part."""
         return CONVENTIONS[self.convention].parts
 
-    def statistic(self, *sets: Evidence) -> Callable[..., float]:
+    def statistic(self, *sets: Evidence) -> InceptionScore:
         """As a function of the clips' counts."""
         (generated,) = sets
-        probabilities_nk = generated.outputs[self.output]
-        return lambda *counts: float(inception_scores(probabilities_nk, self.convention, *counts).mean())
+        return InceptionScore(generated.outputs[self.output], CONVENTIONS[self.convention])
 
     def notes(self, *sets: Evidence) -> list[str]:
         """The deviation that papers print, and how the number of clips stands to the published one."""

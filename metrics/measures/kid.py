@@ -1,7 +1,7 @@
 """Kernel inception distance over the frames of videos."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.kernel import kernel_distances_of_subsets
 from vidgauge.metrics.measures import MEASURES
 from vidgauge.metrics.measures.kvd import KVD
+from vidgauge.metrics.statistic import Smooth
 from vidgauge.metrics.trials import Samples
 from vidgauge.record import Measure
 
@@ -33,30 +34,36 @@ class KID(KVD):
     seed: int = 2020
     """Of the subsets (2020: torch-fidelity's)."""
 
-    def distance(self, real: Samples, generated: Samples) -> Callable[..., float]:
+    def distance(self, real: Samples, generated: Samples) -> Smooth:
         """Of one trial, as a function of the frames' counts."""
         a, b = real.features_nd, generated.features_nd
-        of_all_pairs = cache(partial(super().distance, real, generated))  # made when first resampled
-
-        def mean(*counts: Array) -> float:
-            if counts:
-                return of_all_pairs()(*counts)
-            return float(
-                kernel_distances_of_subsets(
-                    a,
-                    b,
-                    subsets=self.subsets,
-                    size=min(self.size, len(a), len(b)),
-                    seed=self.seed,
-                    degree=self.degree,
-                    coef0=self.coef0,
-                ).mean()
-            )
-
-        return mean
+        of_subsets = partial(
+            kernel_distances_of_subsets,
+            a,
+            b,
+            subsets=self.subsets,
+            size=min(self.size, len(a), len(b)),
+            seed=self.seed,
+            degree=self.degree,
+            coef0=self.coef0,
+        )
+        return _MeanOfSubsets(of_subsets, super().distance(real, generated))
 
     def notes(self, *sets: Evidence) -> list[str]:
         """A remark where subsets are smaller than asked for."""
         n = self.samples(*sets)
         smaller = [f"subsets of {n} frames, for want of {self.size}"] if n < self.size else []
         return [*super().notes(*sets), *smaller]
+
+
+class _MeanOfSubsets:
+    """A mean over subsets; what has counts, and influences, is of all pairs, which estimate the same."""
+
+    def __init__(self, of_subsets: Callable[[], Array], of_all_pairs: Smooth) -> None:
+        self._of_subsets, self._of_all_pairs = of_subsets, of_all_pairs
+
+    def __call__(self, *counts: Array) -> float:
+        return self._of_all_pairs(*counts) if counts else float(self._of_subsets().mean())
+
+    def influences(self) -> tuple[Array, ...]:
+        return self._of_all_pairs.influences()

@@ -1,11 +1,10 @@
 """Kernel video distance."""
 
-from collections.abc import Callable
-
 from pydantic import Field
 
 from vidgauge.metrics.kernel import Estimator, KernelDistance
 from vidgauge.metrics.measures import MEASURES
+from vidgauge.metrics.statistic import Smooth
 from vidgauge.metrics.trials import MeasureInTrials, Samples
 from vidgauge.record import Measure
 
@@ -24,7 +23,7 @@ class KVD(MeasureInTrials):
     estimator: Estimator = "unbiased"
     """``biased`` counts pairs of a clip with itself."""
 
-    def distance(self, real: Samples, generated: Samples) -> Callable[..., float]:
+    def distance(self, real: Samples, generated: Samples) -> Smooth:
         """Of one trial, as a function of the samples' counts, which are the same for all samples of one file."""
         return KernelDistance(
             real.features_nd,

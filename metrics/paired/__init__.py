@@ -5,13 +5,13 @@ both sides in step.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from vidgauge.errors import UsageError
 from vidgauge.metrics.arrays import Array
+from vidgauge.metrics.means import Mean
 from vidgauge.metrics.measures import AnyMeasure
 from vidgauge.metrics.paired.evidence import PairedEvidence
 from vidgauge.registry import Registry
@@ -55,7 +55,7 @@ class PairedMeasure(AnyMeasure):
         """The number of a clip from those of its frames: their mean, unless a convention wants another."""
         return float(frames_t.mean())
 
-    def statistic(self, *sets: PairedEvidence) -> Callable[..., float]:
+    def statistic(self, *sets: PairedEvidence) -> Mean:
         """The mean over clips, as a function of how often each of them counts.
 
         Raises:
@@ -64,7 +64,7 @@ class PairedMeasure(AnyMeasure):
         (pairs,) = sets
         if not len(pairs):
             raise UsageError(f"{self.measure.name} needs a pair, and there is none: {pairs.why_none()}")
-        return lambda counts=None: float(np.average(pairs.values_n, weights=counts))
+        return Mean(pairs.values_n)
 
     def notes(self, *sets: PairedEvidence) -> list[str]:
         """The deviation that papers print."""

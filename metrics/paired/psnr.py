@@ -1,6 +1,5 @@
 """Peak signal-to-noise ratio."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
 from vidgauge.metrics.arrays import Array
+from vidgauge.metrics.means import Mean
 from vidgauge.metrics.paired import PAIRED, PairedMeasure
 from vidgauge.metrics.paired.evidence import PairedEvidence
 from vidgauge.metrics.paired.images import checked_frames
@@ -49,7 +49,7 @@ class PSNR(PairedMeasure):
         squared_error = np.mean(10 ** (-frames_t / 10))
         return float(-10 * np.log10(squared_error)) if squared_error else np.inf
 
-    def statistic(self, *sets: PairedEvidence) -> Callable[..., float]:
+    def statistic(self, *sets: PairedEvidence) -> Mean:
         """The mean over clips, as a function of how often each of them counts.
 
         Raises:

@@ -188,6 +188,6 @@ def test_bad_features_are_refused() -> None:
     with pytest.raises(UsageError, match="one group for each of 5"):
         KernelDistance(np.zeros((5, 3)), np.zeros((5, 3)), ["a"] * 4)
     with pytest.raises(UsageError, match="must count alike"):
-        KernelDistance(np.zeros((3, 3)), np.zeros((5, 3)), ["a", "a", "b"])([1, 2, 1])
+        KernelDistance(np.zeros((3, 3)), np.zeros((5, 3)), ["a", "a", "b"])([1, 2, 1], np.ones(5))
     with pytest.raises(UsageError, match="fewer are counted"):
-        KernelDistance(np.zeros((3, 3)), np.zeros((5, 3)))([1, 0, 0])
+        KernelDistance(np.zeros((3, 3)), np.zeros((5, 3)))([1, 0, 0], np.ones(5))
