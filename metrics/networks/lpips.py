@@ -7,7 +7,7 @@ of its weights. Convolutions have torchvision's names.
 import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
@@ -17,7 +17,8 @@ from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.networks import NETWORKS, InputSpec
 from vidgauge.weights import read_tensors, sha256
 
-PatchDistance = Literal["published", "spatial", "torchmetrics"]
+if TYPE_CHECKING:
+    from vidgauge.metrics.paired.measures.lpips import PatchDistance
 
 
 class _Backbone(NamedTuple):
@@ -73,7 +74,7 @@ class LPIPSNetwork(nn.Module):
         """Fewest pixels along either side of a frame."""
         return self._backbone.smallest
 
-    def distances(self, a_bchw: Tensor, b_bchw: Tensor, how: PatchDistance = "published") -> Tensor:
+    def distances(self, a_bchw: Tensor, b_bchw: Tensor, how: "PatchDistance" = "published") -> Tensor:
         """How far apart two images look, (B,).
 
         Args:
@@ -150,7 +151,7 @@ def _linear_weights(backbone: str, digest: str) -> Iterator[Tensor]:
         yield tensors[f"lin{number}.model.1.weight"].flatten()
 
 
-def _unit(features_bchw: Tensor, how: PatchDistance) -> Tensor:
+def _unit(features_bchw: Tensor, how: "PatchDistance") -> Tensor:
     if how == "torchmetrics":
         return features_bchw / (features_bchw.square().sum(dim=1, keepdim=True) + 1e-8).sqrt()
     length: Tensor = torch.linalg.vector_norm(features_bchw, dim=1, keepdim=True)

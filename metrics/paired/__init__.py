@@ -1,4 +1,4 @@
-"""Paired measures: each generated video against the real one of the same name, frame by frame. One file a measure.
+"""Paired measures: each generated video against the real one of the same name, frame by frame. `measures` has them.
 
 They need no sets: a number is a mean over pairs. Which file goes with which is said by `pairing`, and `scoring` decodes
 both sides in step.
@@ -73,4 +73,4 @@ class PairedMeasure(AnyMeasure):
         return [f"standard deviation over all frames, as published: {deviation:.4g}"]
 
 
-PAIRED: Registry[type[PairedMeasure]] = Registry("paired measure", "vidgauge.metrics.paired")
+PAIRED: Registry[type[PairedMeasure]] = Registry("paired measure", "vidgauge.metrics.paired.measures")

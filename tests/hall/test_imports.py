@@ -74,8 +74,13 @@ def test_no_folder_is_importable_by_its_bare_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import vidgauge.cli as c; c.run(['--help'])", *(f"import vidgauge.{room}" for room in ROOMS)]
+    "statement",
+    [
+        "import vidgauge.cli as c; c.run(['--help'])",
+        "import vidgauge.cli as c; c.run(['list', 'protocols'])",
+        *(f"import vidgauge.{room}" for room in ROOMS),
+    ],
 )
-def test_help_and_rooms_do_not_import_torch(statement: str) -> None:
+def test_help_lists_and_rooms_do_not_import_torch(statement: str) -> None:
     code = f"import sys; {statement}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-P", "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0

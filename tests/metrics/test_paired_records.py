@@ -14,8 +14,8 @@ from vidgauge.cli import run
 from vidgauge.datasets import write_video
 from vidgauge.errors import VidgaugeError
 from vidgauge.metrics import build_network, score
-from vidgauge.metrics.paired.lpips import LPIPS
-from vidgauge.metrics.paired.ssim import SSIM
+from vidgauge.metrics.paired.measures.lpips import LPIPS
+from vidgauge.metrics.paired.measures.ssim import SSIM
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol, select
 from vidgauge.metrics.video_set import Paths
 from vidgauge.record import Record

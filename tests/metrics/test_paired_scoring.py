@@ -18,11 +18,11 @@ from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.networks import build_network
 from vidgauge.metrics.paired import scoring
 from vidgauge.metrics.paired.evidence import PairedEvidence
-from vidgauge.metrics.paired.lpips import LPIPS
+from vidgauge.metrics.paired.measures.lpips import LPIPS
+from vidgauge.metrics.paired.measures.psnr import PSNR
+from vidgauge.metrics.paired.measures.ssim import SSIM
 from vidgauge.metrics.paired.pairing import pair_entries
-from vidgauge.metrics.paired.psnr import PSNR
 from vidgauge.metrics.paired.scoring import Comparison, measure_pairs
-from vidgauge.metrics.paired.ssim import SSIM
 
 Write = Callable[..., Path]
 FIRST = ClipRule(frames=4)

@@ -1,17 +1,18 @@
 """Peak signal-to-noise ratio."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.means import Mean
 from vidgauge.metrics.paired import PAIRED, PairedMeasure
 from vidgauge.metrics.paired.evidence import PairedEvidence
-from vidgauge.metrics.paired.images import checked_frames
 from vidgauge.record import Measure
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _CAP = 100.0
 
@@ -32,9 +33,11 @@ class PSNR(PairedMeasure):
     below 1e-10 (the scripts of JunyaoHu, and FastVideo). ``torchmetrics``: decibels of a clip's mean squared error, as
     its function has them; never more than the mean of decibels. Its Metric pools the errors of all clips instead."""
 
-    def frames(self, real_tchw: Tensor, generated_tchw: Tensor, network: nn.Module | None = None) -> Array:  # noqa: ARG002
+    def frames(self, real_tchw: "Tensor", generated_tchw: "Tensor", network: "nn.Module | None" = None) -> Array:  # noqa: ARG002
         """Decibels of each frame."""
-        from torchmetrics.functional.image import peak_signal_noise_ratio  # seconds, which other measures need not wait
+        from torchmetrics.functional.image import peak_signal_noise_ratio
+
+        from vidgauge.metrics.paired.images import checked_frames
 
         real, generated = checked_frames(real_tchw, generated_tchw)
         # torchmetrics keeps 10/ln 10 as a float32, so decibels are off by 2e-8 of themselves, for all alike.

@@ -1,15 +1,15 @@
 """Structural similarity."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own convention
-from torch import Tensor, nn
+import numpy as np
 
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.paired import PAIRED, PairedMeasure
-from vidgauge.metrics.paired.images import checked_frames
 from vidgauge.record import Measure
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _REACH = 5
 """Pixels from the middle of the window to its end: it has 11x11."""
@@ -33,23 +33,27 @@ class SSIM(PairedMeasure):
     ``same-zero``: a window around each pixel, black outside the frame (FastVideo). ``torchmetrics``: the same, but the
     frame mirrored at its border pixels (torchmetrics 1.9, which keeps the whole map)."""
 
-    def frames(self, real_tchw: Tensor, generated_tchw: Tensor, network: nn.Module | None = None) -> Array:  # noqa: ARG002
+    def frames(self, real_tchw: "Tensor", generated_tchw: "Tensor", network: "nn.Module | None" = None) -> Array:  # noqa: ARG002
         """The mean of each frame's map."""
+        from vidgauge.metrics.paired.images import checked_frames
+
         both = checked_frames(real_tchw, generated_tchw, self.smallest())
         real, generated = (self._with_border(frames) for frames in both)
         return similarity_map(real, generated).mean(dim=(1, 2, 3)).cpu().numpy()
 
-    def smallest(self, network: nn.Module | None = None) -> int:  # noqa: ARG002
+    def smallest(self, network: "nn.Module | None" = None) -> int:  # noqa: ARG002
         """What the window needs."""
         return _SMALLEST[self.convention]
 
-    def _with_border(self, frames_tchw: Tensor) -> Tensor:
+    def _with_border(self, frames_tchw: "Tensor") -> "Tensor":
+        from torch.nn.functional import pad
+
         if self.convention == "valid":
             return frames_tchw
-        return F.pad(frames_tchw, 4 * (_REACH,), "constant" if self.convention == "same-zero" else "reflect")
+        return pad(frames_tchw, 4 * (_REACH,), "constant" if self.convention == "same-zero" else "reflect")
 
 
-def similarity_map(a_tchw: Tensor, b_tchw: Tensor) -> Tensor:
+def similarity_map(a_tchw: "Tensor", b_tchw: "Tensor") -> "Tensor":
     """SSIM in every window that lies inside the frames, (T, C, H - 10, W - 10); eq. 13 of Wang et al."""
     mean_a, mean_b = _window_mean(a_tchw), _window_mean(b_tchw)
     product, squares = mean_a * mean_b, mean_a.square() + mean_b.square()
@@ -58,13 +62,13 @@ def similarity_map(a_tchw: Tensor, b_tchw: Tensor) -> Tensor:
     return (2 * product + _C1) * (2 * covariance + _C2) / ((squares + _C1) * (variances + _C2))
 
 
-def _window_mean(maps: Tensor) -> Tensor:
+def _window_mean(maps: "Tensor") -> "Tensor":
     """The Gaussian mean in every window.
 
     One axis after the other, as a sum of shifted maps: torchmetrics' convolution of all 121 pixels takes 40 times as
     long in float64 and, as it copies the map for each of them, 4.5 GB for a frame of 1280x720.
     """
-    taps = torch.exp(-0.5 * (torch.arange(-_REACH, _REACH + 1, dtype=torch.float64) / _SIGMA).square())
+    taps = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / _SIGMA) ** 2)
     weights = (taps / taps.sum()).tolist()
     for axis in (-1, -2):
         size = maps.shape[axis] - 2 * _REACH

@@ -1,13 +1,18 @@
 """Learned perceptual image patch similarity."""
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Literal
 
 from vidgauge.errors import UsageError
 from vidgauge.metrics.arrays import Array
-from vidgauge.metrics.networks.lpips import LPIPSNetwork, PatchDistance
 from vidgauge.metrics.paired import PAIRED, PairedMeasure
-from vidgauge.metrics.paired.images import checked_frames
 from vidgauge.record import Measure
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vidgauge.metrics.networks.lpips import LPIPSNetwork
+
+PatchDistance = Literal["published", "spatial", "torchmetrics"]
 
 
 @PAIRED.register("lpips")
@@ -24,18 +29,22 @@ class LPIPS(PairedMeasure):
     convention: PatchDistance = "published"
     """How a map of distances becomes a number: ``vidgauge.metrics.networks.lpips.LPIPSNetwork.distances``."""
 
-    def frames(self, real_tchw: Tensor, generated_tchw: Tensor, network: nn.Module | None = None) -> Array:
+    def frames(self, real_tchw: "Tensor", generated_tchw: "Tensor", network: "nn.Module | None" = None) -> Array:
         """The distance of each frame."""
+        from vidgauge.metrics.paired.images import checked_frames
+
         lens = _lens(network)
         real, generated = checked_frames(real_tchw, generated_tchw, lens.smallest)
         return lens.distances(real, generated, self.convention).double().cpu().numpy()
 
-    def smallest(self, network: nn.Module | None = None) -> int:
+    def smallest(self, network: "nn.Module | None" = None) -> int:
         """What the network needs."""
         return _lens(network).smallest
 
 
-def _lens(network: nn.Module | None) -> LPIPSNetwork:
+def _lens(network: "nn.Module | None") -> "LPIPSNetwork":
+    from vidgauge.metrics.networks.lpips import LPIPSNetwork
+
     if not isinstance(network, LPIPSNetwork):
         given = "none" if network is None else type(network).__name__
         raise UsageError(f"lpips looks through the network 'lpips'; it was given {given}")
