@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.bootstrap import bootstrap
 from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.extraction import Extractor
 from vidgauge.metrics.paired.evidence import PairedEvidence
 from vidgauge.metrics.protocols import IntervalRule, Protocol
+from vidgauge.metrics.uncertainty.bootstrap import bootstrap
 from vidgauge.metrics.video_set import Side
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vidgauge.metrics.bootstrap import Interval, bootstrap
+from vidgauge.metrics.uncertainty.bootstrap import bootstrap
+from vidgauge.metrics.uncertainty.interval import Interval
 
 
 def mean_interval(values: np.ndarray, sources: list[str], seed: int = 0) -> Interval:
@@ -44,3 +45,39 @@ def test_too_few_videos_have_no_interval_but_a_reason() -> None:
     interval = mean_interval(np.arange(90.0), [str(i % 9) for i in range(90)])
     assert (interval.low, interval.high, interval.level) == (None, None, None)
     assert "9 independent videos" in interval.reason
+
+
+def test_any_number_of_threads_gives_the_same_interval_and_progress_is_told() -> None:
+    values, groups = np.random.default_rng(4).normal(size=40), [[str(i) for i in range(40)]]
+    told: list[float] = []
+
+    def spread(counts: np.ndarray) -> float:
+        return float(counts @ values**2)
+
+    intervals = [
+        bootstrap(
+            spread,
+            1.0,
+            groups,
+            replicates=100,
+            level=0.9,
+            minimum=2,
+            seed=1,
+            threads=threads,
+            announce=told.append,
+        )
+        for threads in (1, 5)
+    ]
+    assert intervals[0] == intervals[1]
+    assert told == pytest.approx(2 * [(number + 1) / 100 for number in range(100)])
+
+
+def test_shared_videos_are_drawn_together() -> None:
+    def difference(first: np.ndarray, second: np.ndarray) -> float:
+        return float(np.abs(first - second[::-1]).sum())
+
+    groups = [[str(i) for i in range(20)], [str(i) for i in range(20)][::-1]]
+    found = bootstrap(difference, 0.0, groups, replicates=100, level=0.9, minimum=2, seed=0, shared=True)
+    assert (found.low, found.high, found.standard_error) == (0, 0, 0)
+    apart = bootstrap(difference, 0.0, groups, replicates=100, level=0.9, minimum=2, seed=0)
+    assert apart.standard_error

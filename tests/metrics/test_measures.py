@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from vidgauge.metrics.bootstrap import bootstrap
 from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.frechet import frechet_distance_of_features
 from vidgauge.metrics.inception import inception_score, inception_scores
 from vidgauge.metrics.kernel import kernel_distance, kernel_distances_of_subsets
 from vidgauge.metrics.measures import MEASURES, VideoMeasure
 from vidgauge.metrics.similarity import frame_similarity, text_similarity
+from vidgauge.metrics.uncertainty.bootstrap import bootstrap
 
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "fvd": [{}, {"convention": "ddof-0"}, {"trials": 3}],

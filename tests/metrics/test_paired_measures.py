@@ -12,10 +12,10 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.bootstrap import bootstrap
 from vidgauge.metrics.evidence import Evidence, Failed
 from vidgauge.metrics.paired import PAIRED, PairedMeasure
 from vidgauge.metrics.paired.evidence import PairedEvidence
+from vidgauge.metrics.uncertainty.bootstrap import bootstrap
 
 CONVENTIONS = [
     ("psnr", "frame-mean-db"),
