@@ -1,7 +1,7 @@
 """Clips out of many videos: in the same order and with the same bytes whatever the number of workers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -43,6 +43,8 @@ class Failure:
     """Why, in one line."""
     too_short: bool = False
     """Whether nothing is wrong with it but its length."""
+    entry: Entry | None = field(default=None, compare=False, repr=False)
+    """The video, where there is a file."""
 
 
 class TooShortError(VideoError):
@@ -120,7 +122,7 @@ def _answers(rule: ClipRule | None, strict: bool, run: Run, entry: Entry) -> Ite
         too_short = isinstance(error, TooShortError)
         if strict or (too_short and rule is not None and rule.short == "fail"):
             raise
-        yield Failure(entry.id, _reason(error, entry, n_clips), too_short)
+        yield Failure(entry.id, _reason(error, entry, n_clips), too_short, entry)
 
 
 def _reason(error: VideoError, entry: Entry, n_clips: int) -> str:

@@ -1,9 +1,9 @@
 """What a network made of one set of videos: the arrays that the measures read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
+from vidgauge.metrics.statistic import Rows
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,22 @@ class Failed:
 class Evidence:
     """Outputs of one network over the clips of one set, in the order of the files.
 
-    ``outputs`` maps names such as ``features_nd`` to arrays whose first axis is the clips; ``sources`` names the file
-    each clip was cut from; ``captions`` says what each clip should show, where that is known;
-    ``failed`` lists what could not be used; ``notes`` says what a reader of the score must know; ``refusal`` is why
-    the network did not take the clips, and then there are no outputs.
+    ``outputs`` maps names such as ``features_nd`` to float32 rows, one a clip, in memory or on a disk; ``sources``
+    names the file each clip was cut from; ``captions`` says what each clip should show, where that is known; ``failed``
+    lists what could not be used; ``notes`` says what a reader of the score must know; ``refusal`` is why the network
+    did not take the clips, and then there are no outputs.
     """
 
-    outputs: dict[str, NDArray[np.float32]]
+    outputs: Mapping[str, Rows]
     sources: list[str]
     captions: list[str] | None = None
     failed: list[Failed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     refusal: str = ""
+    names: list[str] = field(default_factory=list)
+    """Identifier of each clip's video in its set, where it comes from a file: other sets may have its like."""
+    contents: list[str] = field(default_factory=list)
+    """What the cache calls each clip's video."""
 
     def __len__(self) -> int:
         return len(self.sources)

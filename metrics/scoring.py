@@ -5,13 +5,16 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from vidgauge.datasets.comparison import differences_at_a_glance
 from vidgauge.environment import Environment
-from vidgauge.metrics.extraction import NetworkUse, build_extractors
+from vidgauge.errors import UsageError
+from vidgauge.metrics.extractor import NetworkUse, build_extractors
+from vidgauge.metrics.features import FeatureCache, opened
 from vidgauge.metrics.outcome import Outcome
-from vidgauge.metrics.protocols import Protocol, select
+from vidgauge.metrics.protocols import Precision, Protocol, select
+from vidgauge.metrics.ranks import Ranks, device_here, ranks_here
 from vidgauge.metrics.studies import Pairs, Sets
 from vidgauge.metrics.video_set import Paths, Side, VideoSet
 from vidgauge.record import Record, Subject
@@ -31,7 +34,10 @@ def score(
     real_captions: Path | str | None = None,
     clips: Mapping[str, str | float | None] | None = None,
     random_weights: int | None = None,
-    batch_size: int = 16,
+    precision: Precision | None = None,
+    device: str | None = None,
+    cache: Path | str | Literal[False] | None = None,
+    batch_size: int = 8,
     workers: int = 2,
     strict: bool = False,
     advance: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 - silent unless asked
@@ -48,6 +54,10 @@ def score(
             then says so, and its fingerprint is another.
         random_weights: seed of random weights for all networks, where their files are not at hand: what comes out tries
             speed and plumbing, is named so, and is never ranked.
+        precision: what networks compute in, where not in what their protocols say; the names then say so.
+        device: where they run: ``cpu``, ``cuda`` or ``cuda:N``; a GPU if there is one.
+        cache: folder of features, which are computed once for each video; False keeps none. The user's own cache
+            unless told.
         batch_size: clips a network sees at once; changes scores by rounding at most.
         workers: files decoded ahead; does not change scores.
         strict: fail at the first file that cannot be used, instead of naming and counting it.
@@ -55,13 +65,14 @@ def score(
 
     Returns:
         One record a protocol, in the order asked for. One that could not be computed has a status and a reason, such as
-        weights that are missing.
+        weights that are missing. Of several processes under ``torchrun`` the first has the records, the others none.
 
     Raises:
         UsageError: for unknown protocols, paths without videos, captions that do not fit.
         VidgaugeError: for weights that all protocols miss; with ``strict``, for a file that cannot be used.
     """
     chosen = [protocol.with_clips(**(clips or {})) for protocol in select(list(protocols))]
+    chosen = [protocol.with_precision(precision) for protocol in chosen]
     if random_weights is not None:
         chosen = [protocol.with_random_weights(random_weights) for protocol in chosen]
     sets: dict[Side, VideoSet] = {side: VideoSet.open(given, strict) for side, given in _sides(real, generated)}
@@ -69,27 +80,17 @@ def score(
     # Both sets are named on every record, also where a measure looks at one: they are the case that was scored.
     config = {side: videos.paths for side, videos in sets.items()}
     subject = Subject(kind="videos", name=sets["generated"].name, config=config)
+    place = device_here(device)
+    how = {"workers": workers, "strict": strict}
+    with opened(cache) as features, ranks_here(place) as ranks:
+        if ranks.world > 1 and cache is False:
+            raise UsageError("several processes meet in the cache; give --cache a folder that all of them see")
+        outcomes = _outcomes(chosen, sets, caption_of, features, ranks, place, batch_size, advance, how)
+        if not ranks.first:
+            return []
+    compares = [protocol for protocol in chosen if protocol.any_rule.compares and outcomes[protocol.name].sides]
+    unlike = _unlike(sets, workers) if compares else []
     environment, run = Environment.capture(), secrets.token_hex(8)
-
-    hindered = {protocol.name: outcome for protocol in chosen if (outcome := _about_others(protocol, sets["real"]))}
-    # Built, and their weights verified, once for all, and before the first file is decoded.
-    extractors, unusable = build_extractors(
-        (NetworkUse.of(protocol) for protocol in chosen if protocol.network and protocol.name not in hindered),
-        needed=all(protocol.network for protocol in chosen),
-    )
-    for protocol in chosen:
-        if reason := unusable.get(NetworkUse.of(protocol)):
-            hindered.setdefault(protocol.name, Outcome({"status": "failed", "reason": reason}))
-    fitting = [protocol for protocol in chosen if protocol.name not in hindered]
-    unlike = _unlike(sets, workers) if any(protocol.any_rule.compares for protocol in fitting) else []
-    studies: list[Sets | Pairs] = [
-        Sets(fitting, sets, extractors, caption_of, batch_size),
-        Pairs(fitting, sets, extractors),
-    ]
-    total, done = sum(study.files for study in studies), itertools.count(1)
-    outcomes = dict(hindered)
-    for study in studies:
-        outcomes |= study.outcomes(workers=workers, strict=strict, advance=lambda: advance(next(done), total))
     notes = [note for videos in sets.values() for note in videos.notes]
     return [
         _record(
@@ -102,6 +103,40 @@ def score(
         )
         for protocol in chosen
     ]
+
+
+def _outcomes(
+    chosen: Sequence[Protocol],
+    sets: Mapping[Side, VideoSet],
+    caption_of: Mapping[Side, dict[str, str] | None],
+    features: FeatureCache,
+    ranks: Ranks,
+    device: str,
+    batch_size: int,
+    advance: Callable[[int, int], None],
+    how: Mapping[str, Any],
+) -> dict[str, Outcome]:
+    """What each protocol says, by name, or why it says nothing."""
+    hindered = {protocol.name: outcome for protocol in chosen if (outcome := _about_others(protocol, sets["real"]))}
+    # Built, and their weights verified, once for all, and before the first file is decoded.
+    extractors, unusable = build_extractors(
+        (NetworkUse.of(protocol) for protocol in chosen if protocol.network and protocol.name not in hindered),
+        needed=all(protocol.network for protocol in chosen),
+        device=device,
+    )
+    for protocol in chosen:
+        if reason := unusable.get(NetworkUse.of(protocol)):
+            hindered.setdefault(protocol.name, Outcome({"status": "failed", "reason": reason}))
+    fitting = [protocol for protocol in chosen if protocol.name not in hindered]
+    studies: list[Sets | Pairs] = [
+        Sets(fitting, sets, extractors, caption_of, batch_size, features, ranks),
+        Pairs(fitting, sets, extractors, ranks),
+    ]
+    total, done = sum(study.files for study in studies), itertools.count(1)
+    outcomes = dict(hindered)
+    for study in studies:
+        outcomes |= study.outcomes(advance=lambda: advance(next(done), total), **how)
+    return outcomes
 
 
 def _sides(real: T, generated: T) -> list[tuple[Side, T]]:
@@ -120,6 +155,8 @@ def _about_others(protocol: Protocol, real: VideoSet) -> Outcome | None:
 
 def _unlike(sets: Mapping[Side, VideoSet], workers: int) -> list[str]:
     """What sets the generated videos apart from the real ones besides their content."""
+    if any(videos.references for videos in sets.values()):
+        return []  # nobody knows how what is not here is coded
     return [
         f"real and generated videos differ in {difference}; a distance reacts to that as it does to content"
         for difference in differences_at_a_glance(sets["real"].entries, sets["generated"].entries, workers)

@@ -19,6 +19,10 @@ class Rows(Protocol):
         """Some that follow each other, as an array."""
         ...
 
+    def __array__(self) -> NDArray[Any]:
+        """All of them at once, for whoever has the memory."""
+        ...
+
 
 class Statistic(Protocol):
     """A number that one or two sets of samples have."""

@@ -5,11 +5,14 @@ from typing import Any
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError
-from vidgauge.metrics.extraction import Extractor, NetworkUse, extract
+from vidgauge.metrics.extraction import extract
+from vidgauge.metrics.extractor import Extractor, NetworkUse
+from vidgauge.metrics.features import FeatureCache
 from vidgauge.metrics.looks import Look, looks_of
 from vidgauge.metrics.outcome import Outcome, measure, measure_in_pairs
 from vidgauge.metrics.paired.scoring import Comparison, measure_pairs
 from vidgauge.metrics.protocols import Protocol
+from vidgauge.metrics.ranks import Ranks
 from vidgauge.metrics.video_set import Side, VideoSet
 
 
@@ -22,9 +25,11 @@ class Sets:
         extractors: the networks of the protocols.
         captions: of either side, by identifier, where there are any.
         batch_size: clips a network sees at once.
+        cache: of features.
+        ranks: the processes that share the work.
 
     Attributes:
-        files: how many files will be decoded.
+        files: how many files this process will look at.
     """
 
     def __init__(
@@ -34,31 +39,38 @@ class Sets:
         extractors: Mapping[NetworkUse, Extractor],
         captions: Mapping[Side, dict[str, str] | None],
         batch_size: int,
+        cache: FeatureCache,
+        ranks: Ranks,
     ) -> None:
         self._protocols = [protocol for protocol in protocols if not protocol.any_rule.paired]
         self._extractors, self._captions, self._batch_size = extractors, captions, batch_size
+        self._cache, self._ranks = cache, ranks
         self._uses: dict[Look, dict[NetworkUse, None]] = {}
         for protocol in self._protocols:
             for look in looks_of(protocol).values():
                 self._uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
         self._entries = {look: look.draw(sets[look.side].entries) for look in self._uses}
-        self.files = sum(map(len, self._entries.values()))
+        self._references = {side: videos.references for side, videos in sets.items()}
+        self.files = sum(ranks.mine(entry.id) for entries in self._entries.values() for entry in entries)
 
     def outcomes(self, **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - workers, strict and advance of extract
-        """What each protocol says, by name."""
+        """What each protocol says, by name; to the first process alone."""
         evidence = {
             look: extract(
                 self._entries[look],
                 look.clip,
                 [self._extractors[use] for use in uses],
+                self._cache,
+                self._ranks,
+                references=self._references[look.side],
                 captions=self._captions[look.side],
                 batch_size=self._batch_size,
                 **how,
             )
             for look, uses in self._uses.items()
         }
-        outcomes = {}
-        for protocol in self._protocols:
+        outcomes: dict[str, Outcome] = {}
+        for protocol in self._protocols if self._ranks.first else ():
             use = NetworkUse.of(protocol)
             sides = {side: evidence[look][use] for side, look in looks_of(protocol).items()}
             outcomes[protocol.name] = measure(protocol, sides, self._extractors[use])
@@ -66,7 +78,7 @@ class Sets:
 
 
 class Pairs:
-    """Protocols about pairs of videos: those with one clip rule are served by one decoding.
+    """Protocols about pairs of videos: those with one clip rule are served by one decoding, by the first process.
 
     Arguments and attributes are those of `Sets`.
     """
@@ -76,10 +88,11 @@ class Pairs:
         protocols: Sequence[Protocol],
         sets: Mapping[Side, VideoSet],
         extractors: Mapping[NetworkUse, Extractor],
+        ranks: Ranks,
     ) -> None:
         self._sets, self._extractors = sets, extractors
         self._groups: dict[ClipRule, list[Protocol]] = {}
-        for protocol in protocols:
+        for protocol in protocols if ranks.first else ():
             if protocol.any_rule.paired:
                 self._groups.setdefault(protocol.clip, []).append(protocol)
         self.files = len(self._groups) * sum(len(videos.entries) for videos in sets.values())

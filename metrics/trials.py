@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +12,55 @@ from pydantic import Field
 from vidgauge.metrics.arrays import Array, equal_parts
 from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.measures import VideoMeasure
+from vidgauge.metrics.statistic import Rows, Smooth
+
+
+class FlatRows:
+    """Rows (N, D) of some clips of an output (clips, D) or (clips, T, D), still where they lie.
+
+    Args:
+        rows: the output.
+        clips: which of its clips.
+    """
+
+    def __init__(self, rows: Rows, clips: slice) -> None:
+        self._rows, (self._first, last, _) = rows, clips.indices(rows.shape[0])
+        self.each = 1 if len(rows.shape) == 2 else rows.shape[1]
+        """Rows of one clip."""
+        self.shape = ((last - self._first) * self.each, rows.shape[-1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        start, stop, _ = part.indices(self.shape[0])
+        clips = slice(self._first + start // self.each, self._first - (-stop // self.each))
+        flat = self._rows[clips].reshape(-1, self.shape[1])
+        skipped = start % self.each
+        return flat[skipped : skipped + stop - start]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401 - NumPy's
+        return np.asarray(self[:], dtype)
 
 
 @dataclass(frozen=True)
 class Samples:
     """What a statistic takes of some clips: one row a clip, or one a frame where a network looks at frames."""
 
-    features_nd: NDArray[np.float32]
+    features_nd: FlatRows
     sources: list[str]
     """Of each row, the file it comes from."""
-    rows: int
-    """Of each clip."""
 
     @classmethod
     def of(cls, evidence: Evidence, output: str, clips: slice) -> "Samples":
         """Those clips' rows of an output, (N, D) or (N, T, D)."""
-        array = evidence.outputs[output][clips]
-        rows = 1 if array.ndim == 2 else array.shape[1]
-        sources = [source for source in evidence.sources[clips] for _ in range(rows)]
-        return cls(array.reshape(-1, array.shape[-1]), sources, rows)
+        flat = FlatRows(evidence.outputs[output], clips)
+        return cls(flat, [source for source in evidence.sources[clips] for _ in range(flat.each)])
+
+    @property
+    def rows(self) -> int:
+        """Of each clip."""
+        return self.features_nd.each
 
 
 class Trials:
@@ -42,7 +72,7 @@ class Trials:
         generated: Evidence,
         output: str,
         trials: int,
-        statistic: Callable[[Samples, Samples], Callable[..., float]],
+        statistic: Callable[[Samples, Samples], Smooth],
     ) -> None:
         self._parts = list(zip(equal_parts(len(real), trials), equal_parts(len(generated), trials), strict=True))
         self._samples = [(Samples.of(real, output, a), Samples.of(generated, output, b)) for a, b in self._parts]
@@ -63,6 +93,14 @@ class Trials:
             if min(c.sum() for c in counted) >= 2
         ]
 
+    def influences(self) -> tuple[Array, ...]:
+        """Of each clip of either set: a trial's statistic counts as one of so many."""
+        sides: tuple[list[Array], ...] = ([], [])
+        for statistic, samples in zip(self._statistics, self._samples, strict=True):
+            for side, of_rows, s in zip(sides, statistic.influences(), samples, strict=True):
+                side.append(of_rows.reshape(-1, s.rows).sum(axis=1) / len(self._statistics))
+        return tuple(map(np.concatenate, sides))
+
 
 class MeasureInTrials(VideoMeasure):
     """A measure of two sets, in parts if a protocol asks for that."""
@@ -78,7 +116,7 @@ class MeasureInTrials(VideoMeasure):
         return 2 * self.trials
 
     @abstractmethod
-    def distance(self, real: Samples, generated: Samples) -> Callable[..., float]:
+    def distance(self, real: Samples, generated: Samples) -> Smooth:
         """Of one trial, as a function of the samples' counts, which are the same for all samples of one clip."""
 
     def statistic(self, *sets: Evidence) -> Trials:

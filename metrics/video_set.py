@@ -11,9 +11,18 @@ from vidgauge.datasets.folder import Entry, list_videos
 from vidgauge.datasets.isolation import examine
 from vidgauge.datasets.opening import find_data_set
 from vidgauge.errors import UsageError
+from vidgauge.metrics.features import read_facts
 
 Paths = Path | str | Sequence[Path | str]
 Side = Literal["real", "generated"]
+
+
+@dataclass(frozen=True)
+class Known(Entry):
+    """A video whose features are in a reference file; it need not be here itself."""
+
+    video: str = ""
+    """What it is called there."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +35,18 @@ class VideoSet:
     notes: list[str]
     captions: dict[str, str]
     """The first that a data set has for each of its videos, by identifier."""
+    references: list[Path]
+    """Files of features that stand for videos."""
 
     @classmethod
     def open(cls, given: Paths, strict: bool = False) -> "VideoSet":
         """List the videos under one path or data set, or several; ``strict`` takes no data set that is not whole."""
-        whole = cls([], [], [], [], {})
+        whole = cls([], [], [], [], {}, [])
         for path in [given] if isinstance(given, Path | str) else given:
             whole.paths.append(str(path))
+            if Path(path).suffix == ".safetensors":
+                whole._refer(Path(path))
+                continue
             data = find_data_set(path)
             if data is None:
                 whole.names.append(Path(path).resolve().name)
@@ -45,6 +59,17 @@ class VideoSet:
             whole.notes.extend(f"{data.name}: {note}" for note in data.notes)
             whole.captions.update((item.id, item.captions[0]) for item in data.entries if item.captions)
         return whole
+
+    def _refer(self, path: Path) -> None:
+        facts = read_facts(path)
+        if "names" not in facts:
+            raise UsageError(f"{path}: is no reference; 'vidgauge features export' makes one")
+        self.names.append(facts["set"])
+        self.references.append(path)
+        pairs = zip(facts["names"], facts["videos"], strict=True)
+        self.entries.extend(Known(name, path / name, None, video) for name, (video, _) in pairs)
+        self.captions.update(zip(facts["names"], facts["captions"] or (), strict=False))
+        self.notes.extend(f"{path.name}: {note}" for note in facts["notes"])
 
     @property
     def name(self) -> str:

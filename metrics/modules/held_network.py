@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.extraction import Extractor, NetworkUse
+from vidgauge.metrics.extractor import Extractor, NetworkUse
 from vidgauge.metrics.modules.video_input import as_bytes
 from vidgauge.metrics.networks import VideoNetwork
 from vidgauge.metrics.protocols import Protocol

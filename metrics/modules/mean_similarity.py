@@ -43,4 +43,4 @@ class MeanSimilarity(VideoMetric):
 
     def _value(self, *sets: Evidence) -> float:
         (evidence,) = sets
-        return float(np.mean(evidence.outputs[self.rule.output], dtype=np.float64))
+        return float(np.asarray(evidence.outputs[self.rule.output]).mean(dtype=np.float64))

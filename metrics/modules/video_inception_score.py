@@ -1,7 +1,9 @@
 """The video Inception Score, as a metric that is updated batch by batch."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -112,5 +114,6 @@ class VideoInceptionScore(VideoMetric):
     def _sets(self) -> list[Evidence]:
         evidence = self._evidence("probabilities")
         if self.dtype in (torch.float16, torch.bfloat16):  # rounded so, rows no longer sum to 1
-            evidence.outputs[self.rule.output] /= evidence.outputs[self.rule.output].sum(axis=1, keepdims=True)
+            rows = np.asarray(evidence.outputs[self.rule.output])
+            return [replace(evidence, outputs={self.rule.output: rows / rows.sum(axis=1, keepdims=True)})]
         return [evidence]

@@ -20,12 +20,19 @@ from vidgauge.weights import digest
 _WORLD_NOTE = "judged by a network trained on Moving Shapes: honest inside that world, says nothing outside it"
 
 
+Precision = Literal["float32", "float64", "tf32", "bfloat16"]
+"""What a network computes in. ``tf32``: float32, products rounded to TF32 where a GPU has that; ``bfloat16``: float32
+weights under autocast."""
+
+
 class IntervalRule(Frozen):
     """How the interval of a score is made."""
 
-    method: Literal["bootstrap"] = "bootstrap"
-    """Percentile bootstrap over source videos, recentred on the score."""
+    method: Literal["influence", "bootstrap"] = "influence"
+    """From what each source video contributes (the infinitesimal jackknife), or percentiles of the bootstrap over
+    source videos, recentred on the score. A statistic that is not smooth has the second in any case."""
     replicates: int = Field(default=500, ge=100)
+    """Of the bootstrap, as is ``seed``."""
     level: float = Field(default=0.95, gt=0, lt=1)
     minimum: int = Field(default=10, ge=2)
     """Fewest source videos in a set for which an interval is given."""
@@ -69,7 +76,7 @@ class Protocol(Frozen):
     """Name of a weights card; none with ``random_weights``, or without a network."""
     random_weights: int | None = None
     """Seed of random weights: to try speed and plumbing without a file, never to rank anything."""
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: Precision = "float32"
     """Precision the network runs in; its outputs are kept as float32."""
     resize: str = ""
     """How frames are brought to the network's size: a rule of ``vidgauge.datasets.spatial``, framing and kernel. None
@@ -142,6 +149,12 @@ class Protocol(Frozen):
         name = f"{self.name}[random={seed}]"
         return self.model_copy(update={"weights": "", "random_weights": seed, "name": name})
 
+    def with_precision(self, precision: Precision | None) -> "Protocol":
+        """The same protocol with a network that computes in another precision, and so another name."""
+        if precision in (None, self.dtype) or not self.network:
+            return self
+        return self.model_copy(update={"dtype": precision, "name": f"{self.name}[precision={precision}]"})
+
     @property
     def standing(self) -> str:
         """What its numbers are worth."""
@@ -163,7 +176,7 @@ class Protocol(Frozen):
         Where upstream states no digest, it is that of the file on this machine, and there is none without a file.
         """
         fixed = self.model_dump(exclude={"name": True, "summary": True, "task": {"source"}}, exclude_none=True)
-        fixed |= {"parameters": self.any_rule.model_dump(), "weights_sha256": self._digests()}
+        fixed |= {"parameters": self.any_rule.model_dump(), "weights_sha256": self.digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
 
     def shortfalls(self, videos: Mapping[str, int]) -> list[str]:
@@ -180,7 +193,8 @@ class Protocol(Frozen):
         fields = self.model_dump(mode="json", exclude={"name", "summary"}, exclude_none=True)
         return {"fingerprint": self.ref.fingerprint, "standing": self.standing} | fields
 
-    def _digests(self) -> list[str]:
+    def digests(self) -> list[str]:
+        """Of the files that its weights are in; empty strings for those that are not here and that nobody states."""
         if not self.weights:
             return []
         return [digest(CARDS[card]) for card in (self.weights, *CARDS[self.weights].also)]

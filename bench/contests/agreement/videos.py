@@ -20,9 +20,12 @@ from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import list_videos
 from vidgauge.errors import VidgaugeError
 from vidgauge.metrics.evidence import Evidence
-from vidgauge.metrics.extraction import Extractor, NetworkUse, extract
+from vidgauge.metrics.extraction import extract
+from vidgauge.metrics.extractor import Extractor, NetworkUse
+from vidgauge.metrics.features import FeatureCache, opened
 from vidgauge.metrics.looks import looks_of
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol
+from vidgauge.metrics.ranks import Ranks
 from vidgauge.metrics.scoring import score
 from vidgauge.metrics.video_set import Side
 
@@ -173,7 +176,7 @@ class Ours:
     def features(self, name: str) -> Values:
         """What a protocol's measure reads, of both sets where it compares."""
         output = _affordable(name).rule.output
-        return np.concatenate([in_order(evidence.outputs[output]) for evidence in self._sets(name)])
+        return np.concatenate([in_order(np.asarray(evidence.outputs[output])) for evidence in self._sets(name)])
 
     def _sets(self, name: str) -> list[Evidence]:
         protocol = _affordable(name)
@@ -187,6 +190,7 @@ class Ours:
                 names,
                 captions=self._files.captions,
                 random_weights=None if network else SEED,
+                cache=False,
             )
         missing = [record.reason for record in records if record.value is None]
         if missing:
@@ -201,18 +205,16 @@ class Ours:
 
     def _see(self, use: NetworkUse, sides: tuple[Side, ...]) -> list[Evidence]:
         extractor = Extractor(use)
-        return [
-            extract(
-                list_videos(self._files.videos[side]),
-                ClipRule(frames=FRAMES),
-                [extractor],
-                batch_size=16,
-                workers=1,
-                strict=True,
-                advance=lambda: None,
-            )[use]
-            for side in sides
-        ]
+        with opened(False) as cache:
+            return [self._see_side(side, extractor, cache) for side in sides]
+
+    def _see_side(self, side: Side, extractor: Extractor, cache: FeatureCache) -> Evidence:
+        entries, rule = list_videos(self._files.videos[side]), ClipRule(frames=FRAMES)
+        found = extract(
+            entries, rule, [extractor], cache, Ranks(), batch_size=16, workers=1, strict=True, advance=lambda: None
+        )
+        evidence = found[extractor.use]
+        return replace(evidence, outputs={name: np.asarray(rows) for name, rows in evidence.outputs.items()})
 
 
 def _affordable(name: str) -> Protocol:

@@ -41,9 +41,18 @@ def score(
     frames: Annotated[int | None, typer.Option(help="Frames of a clip. [the protocol's]")] = None,
     fps: Annotated[float | None, typer.Option(help="Take frames at this rate, by their times. [every frame]")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of a clip in seconds, instead of --fps.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Clips a network sees at once.")] = 16,
+    batch_size: Annotated[int, typer.Option(min=1, help="Clips a network sees at once.")] = 8,
     workers: Annotated[int, typer.Option(min=0, help="Files decoded ahead.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for the networks. [all]")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N. [a GPU if there is one]")] = None,
+    precision: Annotated[
+        Literal["float32", "float64", "tf32", "bfloat16"] | None,
+        typer.Option(help="What networks compute in; their protocols are others then. [the protocol's]"),
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of features, so that no video is looked at twice. [the user's cache]")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Read no features, and keep none.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail at the first file that cannot be used.")] = False,
     random_weights: Annotated[
         int | None, typer.Option(help="Seed of random networks, to try speed and plumbing; never ranked.")
@@ -52,10 +61,14 @@ def score(
     store: Annotated[Path, typer.Option(help="Records are added to this file.")] = Path("vidgauge.sqlite"),
     json: Annotated[bool, typer.Option("--json", help="Print the records as a JSON list.")] = False,
 ) -> None:
-    """Score generated videos against real ones; the exit status is 1 if a score could not be computed."""
+    """Score generated videos against real ones; the exit status is 1 if a score could not be computed.
+
+    Under torchrun the processes share the videos, and the first one speaks.
+    """
     import torch
 
     from vidgauge.environment import Environment
+    from vidgauge.errors import UsageError
     from vidgauge.metrics.scoring import EMBEDDED
     from vidgauge.metrics.scoring import score as score_videos
     from vidgauge.progress import progress_bar
@@ -67,6 +80,8 @@ def score(
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = [*(protocol or EMBEDDED), *([against] if against else [])]
+    if cache is not None and no_cache:
+        raise UsageError("--cache says where features are kept, and --no-cache that none are; give one of them")
     if store.exists():  # a wrong path should be known before the work, not after it
         Store(store).close()
     with progress_bar() as progress:
@@ -79,11 +94,16 @@ def score(
             real_captions=real_captions,
             random_weights=random_weights,
             clips={"offset": clips, "seed": seed, "step": step, "frames": frames, "fps": fps, "seconds": seconds},
+            device=device,
+            precision=precision,
+            cache=False if no_cache else cache,
             batch_size=batch_size,
             workers=workers,
             strict=strict,
             advance=lambda done, total: progress.update(task, completed=done, total=total),
         )
+    if not records:  # another process has them
+        return
     environment = Environment.capture()
     with Store(store) as records_store:
         for record in records:
