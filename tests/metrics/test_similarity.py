@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import cosine_similarity
 
 from vidgauge.errors import UsageError
+from vidgauge.metrics import arrays
 from vidgauge.metrics.similarity import FramePairs, frame_similarity, frame_text_cosines, text_similarity
 
 
@@ -109,6 +110,17 @@ def test_bounds_scale_and_frozen_clips(seed: int, t: int, scale: float) -> None:
     turned = frames[:, np.random.default_rng(seed).permutation(t)]
     assert text_similarity(turned, texts) == pytest.approx(of_frames, rel=1e-9, abs=1e-12)
     assert frame_similarity(turned, "all") == pytest.approx(frame_similarity(frames, "all"), rel=1e-9, abs=1e-12)
+
+
+def test_clips_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, texts = embeddings(4, n=11)
+    whole = [text_similarity(frames, texts), text_similarity(frames, texts, "embeddings"), frame_similarity(frames)]
+    monkeypatch.setattr(arrays, "_BLOCK", 3 * frames[0].nbytes)
+    parts = [text_similarity(frames, texts), text_similarity(frames, texts, "embeddings"), frame_similarity(frames)]
+    assert np.array(parts) == pytest.approx(np.array(whole), rel=1e-14)
+    frames[9] = 0
+    with pytest.raises(UsageError, match="frame embeddings of length 0"):
+        frame_similarity(frames)
 
 
 def test_single_frames_have_captions_but_no_consistency() -> None:
