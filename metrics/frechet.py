@@ -7,15 +7,21 @@ exist, else eigenvectors. The popular ``sqrtm(C_a @ C_b)`` is avoided: with fewe
 singular and not symmetric, and some SciPy versions then return numbers that are wrong by orders of magnitude.
 """
 
-from typing import Literal, NamedTuple, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
+from scipy.linalg import blas, lapack
 
 from vidgauge.errors import UsageError, near_misses
-from vidgauge.metrics.arrays import LARGEST, Array, checked, checked_counts, checked_pair
+from vidgauge.metrics.arrays import LARGEST, Array, CheckedRows, checked, checked_counts, checked_row_pair
+from vidgauge.metrics.moments import Moments
 from vidgauge.metrics.tfgan import Precision, tfgan_distance
+
+if TYPE_CHECKING:
+    from vidgauge.metrics.statistic import Rows
 
 FrechetConvention = Literal["ddof-1", "ddof-0", "ridge-1e-6", "tfgan", "tfgan-float32"]
 """The ways in which published code goes from features to a distance. `CONVENTIONS` says what each is."""
@@ -41,8 +47,10 @@ CONVENTIONS: dict[FrechetConvention, Convention] = {
     "tfgan-float32": Convention("TF-GAN's recursion in torch: VideoGPT, TATS, DIGAN", tfgan="float32"),
 }
 
-_BLOCK = 1024
+_EPSILON = float(np.finfo(np.float64).eps)
+_BLOCK = 256  # rows that are weighted at a time, so that they are still in the processor's cache when multiplied
 _DEFINITE = 1e-10  # of squared pivots: a Cholesky factor with smaller ones has lost digits that eigenvectors keep
+_ROUNDING = 1e-12  # of the traces: what a root by symmetric eigenvalues may be wrong by
 
 
 def frechet_distance(mean_a: ArrayLike, cov_a: ArrayLike, mean_b: ArrayLike, cov_b: ArrayLike) -> float:
@@ -54,8 +62,8 @@ def frechet_distance(mean_a: ArrayLike, cov_a: ArrayLike, mean_b: ArrayLike, cov
             Inputs are not changed.
 
     Returns:
-        The distance, at least 0 up to rounding: 1e-14 of the covariances' traces, 1e-8 where one is singular. From few
-        samples `frechet_distance_of_features` is exact to 1e-14 too: it never forms a singular covariance.
+        The distance, at least 0 up to rounding: 1e-12 of the covariances' traces, 1e-8 where one is singular. From few
+        samples `frechet_distance_of_features` is exact to 1e-14: it never forms a singular covariance.
 
     Raises:
         UsageError: for shapes that do not match, NaN or infinity, or a covariance that is not symmetric or has a
@@ -67,23 +75,17 @@ def frechet_distance(mean_a: ArrayLike, cov_a: ArrayLike, mean_b: ArrayLike, cov
     shapes = [array.shape for array in (*means, *covariances)]
     if dimension == 0 or shapes != [(dimension,)] * 2 + [(dimension, dimension)] * 2:
         raise UsageError(f"frechet_distance needs means (D,) and covariances (D, D) of one D; the shapes are {shapes}")
-    for covariance in covariances:
-        if np.abs(covariance - covariance.T).max() > 1e-6 * np.abs(covariance).max():
-            raise UsageError("frechet_distance needs symmetric covariances; one of the two is not")
-    a, b = (
-        _Gaussian(mean, *_factor((covariance + covariance.T) / 2))
-        for mean, covariance in zip(means, covariances, strict=True)
-    )
+    a, b = (_Gaussian(mean, covariance=_symmetric(cov)) for mean, cov in zip(means, covariances, strict=True))
     return _distance(a, b)
 
 
 def frechet_distance_of_features(
-    a_nd: ArrayLike, b_nd: ArrayLike, *, convention: FrechetConvention = "ddof-1"
+    a_nd: "ArrayLike | Rows", b_nd: "ArrayLike | Rows", *, convention: FrechetConvention = "ddof-1"
 ) -> float:
     """Fréchet distance between the Gaussians fitted to two sets of features.
 
     Args:
-        a_nd: (N, D) features, any real dtype; ``b_nd`` is (M, D). Inputs are not changed.
+        a_nd: (N, D) features, any real dtype, in memory or on a disk; ``b_nd`` is (M, D). Inputs are not changed.
         convention: which published code's number; one of `CONVENTIONS`.
 
     Raises:
@@ -93,83 +95,214 @@ def frechet_distance_of_features(
 
 
 class FrechetDistance:
-    """The distance between two sets of features, as a function of how often each sample counts."""
+    """The distance between two sets of features, as a function of how often each sample counts.
 
-    def __init__(self, a_nd: ArrayLike, b_nd: ArrayLike, *, convention: FrechetConvention = "ddof-1") -> None:
+    Features are read block by block and not kept, unless counts are given: then they are held in float64. Calls may
+    run in several threads at once.
+
+    Raises:
+        UsageError: for wrong shapes or an unknown convention; when features are read, for NaN or infinity.
+    """
+
+    def __init__(
+        self, a_nd: "ArrayLike | Rows", b_nd: "ArrayLike | Rows", *, convention: FrechetConvention = "ddof-1"
+    ) -> None:
         if convention not in CONVENTIONS:
             raise UsageError(
                 f"no convention {convention!r}; {near_misses(str(convention), list(get_args(FrechetConvention)))}"
             )
-        self._convention = CONVENTIONS[convention]
-        self._a, self._b = checked_pair(a_nd, b_nd)
+        self._tfgan = CONVENTIONS[convention].tfgan
+        self._rows = checked_row_pair(a_nd, b_nd)
+        self._sets = [_Samples(rows, CONVENTIONS[convention]) for rows in self._rows]
 
-    def __call__(self, counts_a: ArrayLike | None = None, counts_b: ArrayLike | None = None) -> float:
-        """The distance when sample i counts ``counts_a[i]`` times (once if not given), and likewise for b.
+    def __call__(self, *counts: ArrayLike) -> float:
+        """The distance when sample i of the first set counts ``counts[0][i]`` times, and so on; once if none are given.
 
         Where anything is counted, TF-GAN's conventions give the exact distance: their rounding is part of a published
         number, not of its spread, and would cost a resampling ten times the time.
         """
-        a, b = (
-            self._fit(features, checked_counts(counts, len(features)))
-            for features, counts in ((self._a, counts_a), (self._b, counts_b))
-        )
-        if self._convention.tfgan and counts_a is None and counts_b is None:
-            return tfgan_distance(self._a, self._b, self._convention.tfgan)
-        return _distance(a, b)
+        if counts:
+            return _distance(*(samples.counted(of_set) for samples, of_set in zip(self._sets, counts, strict=True)))
+        if self._tfgan:
+            for samples in self._sets:
+                samples.check(len(samples.rows))
+            return tfgan_distance(*self._rows, self._tfgan)
+        return _distance(*(samples.gaussian for samples in self._sets))
 
-    def _fit(self, features_nd: Array, counts_n: Array) -> "_Gaussian":
-        total, dimension = counts_n.sum(), features_nd.shape[1]
-        ddof, ridge = self._convention.ddof, self._convention.ridge
-        if total <= ddof:
-            raise UsageError(f"a covariance with ddof={ddof} needs at least {ddof + 1} samples; there are {total:g}")
-        mean = counts_n @ features_nd / total
-        weights, kept = np.sqrt(counts_n / (total - ddof))[:, None], np.flatnonzero(counts_n)
-        if len(kept) <= dimension and not ridge:
-            return _Gaussian(mean, (features_nd[kept] - mean) * weights[kept], definite=False)
-        covariance = ridge * np.eye(dimension)
-        for start in range(0, len(kept), _BLOCK):  # in blocks: whatever N, little memory
-            block = kept[start : start + _BLOCK]
-            rows = (features_nd[block] - mean) * weights[block]
-            covariance += rows.T @ rows
-        return _Gaussian(mean, *_factor(covariance))
+    def influences(self) -> tuple[Array, Array]:
+        """For each set (N,): the derivative of the distance by how often each sample counts, where all count once.
+
+        Of the exact distance, under TF-GAN's conventions too. One more pass over the features. Where the distance has
+        no derivative (the sets lie in directions that have nothing in common), that of its smooth part.
+
+        With n samples a covariance ``C = S / (n - ddof)`` changes by ``((x - m) (x - m)^T - C) / (n - ddof)`` as one of
+        them counts more, the mean by ``(x - m) / n``; and the distance changes with ``C_a`` by ``I - T_a``, where
+        ``T_a = C_a^-1/2 (C_a^1/2 C_b C_a^1/2)^1/2 C_a^-1/2`` transports a to b (``T_a C_a T_a = C_b``). Hence
+
+            2 (m_a - m_b) . (x - m_a) / n + (q(x) - sum of all q / (n - ddof)) / (n - ddof),
+            q(x) = |x - m_a|^2 - |W_a^T (x - m_a)|^2,  W_a W_a^T = T_a
+        """
+        a, b = self._sets
+        offset = a.gaussian.mean - b.gaussian.mean
+        transport_a, transport_b = _transports(a.gaussian, b.gaussian)
+        return a.influence(offset, transport_a), b.influence(-offset, transport_b)
 
 
-class _Gaussian(NamedTuple):
-    mean: Array
-    factor: Array
-    """R, at most D rows, with R^T R the covariance."""
-    definite: bool
-    """Whether R is a Cholesky factor, so that the covariance is well away from singular."""
+class _Samples:
+    """One of the two sets: its Gaussian, and that of any resampling."""
+
+    def __init__(self, rows_nd: CheckedRows, convention: Convention) -> None:
+        self.rows = rows_nd
+        self._ddof, self._ridge = convention.ddof, convention.ridge
+
+    def check(self, total: float) -> None:
+        if total <= self._ddof:
+            raise UsageError(
+                f"a covariance with ddof={self._ddof} needs at least {self._ddof + 1} samples; there are {total:g}"
+            )
+
+    @cached_property
+    def gaussian(self) -> "_Gaussian":
+        n = len(self.rows)
+        self.check(n)
+        if self._few(n):
+            return self._of_rows(self.rows[0:n], np.ones(n))
+        moments = Moments.of(self.rows)
+        return self._of_covariance(moments.mean, moments.upper_covariance(self._ddof))
+
+    def counted(self, counts: ArrayLike) -> "_Gaussian":
+        counts_n = checked_counts(counts, len(self.rows))
+        total = float(counts_n.sum())
+        self.check(total)
+        kept = np.flatnonzero(counts_n)
+        if self._few(len(kept)):
+            return self._of_rows(self._in_memory.take(kept, axis=0), counts_n[kept])
+        mean = counts_n @ self._in_memory / total
+        weights = np.sqrt(counts_n / (total - self._ddof))[:, None]
+        covariance: Array = np.zeros((len(mean), len(mean)), order="F")
+        for start in range(0, len(kept), _BLOCK):
+            chosen = kept[start : start + _BLOCK]
+            rows = self._in_memory.take(chosen, axis=0)
+            rows -= mean
+            rows *= weights[chosen]
+            covariance = blas.dsyrk(1.0, rows.T, beta=1.0, c=covariance, overwrite_c=1)
+        return self._of_covariance(mean, covariance)
+
+    def influence(self, offset: Array, transport: Array) -> Array:
+        """By `FrechetDistance.influences`, given ``m_a - m_b`` and ``W_a``."""
+        n = len(self.rows)
+        slopes, stretches = np.empty(n), np.empty(n)
+        for part, block in self.rows.blocks():
+            centred = block - self.gaussian.mean
+            slopes[part] = 2 / n * (centred @ offset)
+            stretches[part] = _squares(centred) - _squares(centred @ transport)
+        degrees = n - self._ddof
+        influence: Array = slopes + (stretches - stretches.sum() / degrees) / degrees
+        return influence
+
+    @cached_property
+    def _in_memory(self) -> Array:
+        return self.rows[0 : len(self.rows)]
+
+    def _few(self, n: int) -> bool:
+        return n <= self.rows.shape[1] and not self._ridge
+
+    def _of_rows(self, rows_nd: Array, counts_n: Array) -> "_Gaussian":
+        total = counts_n.sum()
+        mean = counts_n @ rows_nd / total
+        return _Gaussian(mean, rows=(rows_nd - mean) * np.sqrt(counts_n / (total - self._ddof))[:, None])
+
+    def _of_covariance(self, mean: Array, covariance: Array) -> "_Gaussian":
+        covariance[np.diag_indices_from(covariance)] += self._ridge
+        return _Gaussian(mean, covariance=covariance)
+
+
+class _Gaussian:
+    """A mean, and a covariance: the upper triangle of its matrix, or rows R, at most D, with R^T R that matrix."""
+
+    def __init__(self, mean: Array, *, covariance: Array | None = None, rows: Array | None = None) -> None:
+        self.mean, self.covariance, self._rows = mean, covariance, rows
+
+    @property
+    def trace(self) -> float:
+        if self.covariance is not None:
+            return float(np.trace(self.covariance))
+        return float(np.sum(self.factor**2))
+
+    @cached_property
+    def cholesky(self) -> Array | None:
+        """The upper factor, if the covariance is given and well away from singular."""
+        if self.covariance is None:
+            return None
+        factor, failed = lapack.dpotrf(self.covariance, lower=0, clean=1)
+        pivots = np.diag(factor) ** 2
+        return None if failed or pivots.min() <= _DEFINITE * pivots.max() else factor
+
+    @cached_property
+    def factor(self) -> Array:
+        """R, at most D rows, with R^T R the covariance."""
+        if self._rows is not None:
+            return self._rows
+        if self.cholesky is not None:
+            return self.cholesky
+        assert self.covariance is not None
+        values, vectors = np.linalg.eigh(self.covariance, UPLO="U")
+        largest = np.abs(values).max()
+        if values[0] < -1e-5 * largest:
+            raise UsageError(f"a covariance has the eigenvalue {values[0]:.3g}; none may be below 0")
+        kept = values > len(values) * _EPSILON * largest  # what is below is rounding of zero
+        return np.asarray((vectors[:, kept] * np.sqrt(values[kept])).T)
 
 
 def _distance(a: _Gaussian, b: _Gaussian) -> float:
-    offset = a.mean - b.mean
-    traces = np.sum(a.factor**2) + np.sum(b.factor**2)
-    return float(offset @ offset + traces - 2 * _nuclear_norm(a.factor @ b.factor.T, a.definite and b.definite))
+    offset, traces = a.mean - b.mean, a.trace + b.trace
+    return float(offset @ offset + traces - 2 * _trace_of_root(a, b, _ROUNDING * traces))
 
 
-def _nuclear_norm(product: Array, definite: bool) -> float:
-    if product.size == 0:
-        return 0.0
-    if not definite:
-        return float(scipy.linalg.svdvals(product).sum())
-    # Squaring halves the digits of small singular values alone, and there are none: the symmetric solve is 3x faster.
-    return float(np.sqrt(np.clip(scipy.linalg.eigvalsh(product @ product.T), 0, None)).sum())
+def _trace_of_root(a: _Gaussian, b: _Gaussian, tolerance: float) -> float:
+    """The nuclear norm of ``R_a R_b^T``."""
+    product = _product(a, b)
+    if product is not None:
+        values = np.linalg.eigvalsh(product, UPLO="U")
+        # Squared singular values have half the digits where they are small: 3x faster where there are none of these.
+        roots = np.sqrt(np.maximum(values, _EPSILON * values[-1]))
+        if values[0] > 0 and _EPSILON * values[-1] * np.sum(0.5 / roots) < tolerance:
+            return float(roots.sum())
+    product = a.factor @ b.factor.T
+    return float(np.linalg.svd(product, compute_uv=False).sum()) if product.size else 0.0
 
 
-def _factor(covariance: Array) -> tuple[Array, bool]:
-    """R with R^T R the covariance, and whether it is a Cholesky factor in good health."""
-    try:
-        factor = scipy.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        pass
-    else:
-        pivots = np.diag(factor) ** 2
-        if pivots.min() > _DEFINITE * pivots.max():
-            return factor, True
-    values, vectors = scipy.linalg.eigh(covariance)
-    largest = np.abs(values).max()
-    if values[0] < -1e-5 * largest:
-        raise UsageError(f"a covariance has the eigenvalue {values[0]:.3g}; none may be below 0")
-    kept = values > len(values) * np.finfo(np.float64).eps * largest  # what is below is rounding of zero
-    return np.asarray((vectors[:, kept] * np.sqrt(values[kept])).T), False
+def _transports(a: _Gaussian, b: _Gaussian) -> tuple[Array, Array]:
+    """``W_a`` and ``W_b``, (D, K), with ``W_a W_a^T`` the map that takes a to b, and the reverse.
+
+    With ``R_a R_b^T = U S V^T`` these maps are ``R_b^T V S^-1 V^T R_b`` and ``R_a^T U S^-1 U^T R_a``, of which the
+    first is ``R_a^-1 U S U^T R_a^-T`` where the inverse exists.
+    """
+    product = _product(a, b)
+    if product is not None and a.cholesky is not None:
+        values, left = np.linalg.eigh(product, UPLO="U")
+        if values[0] > _DEFINITE * values[-1]:
+            roots = values**0.25
+            return scipy.linalg.solve_triangular(a.cholesky, left * roots), a.cholesky.T @ (left / roots)
+    left, values, right = np.linalg.svd(a.factor @ b.factor.T, full_matrices=False)
+    kept = values > values.max(initial=0) * max(left.shape[0], right.shape[1]) * _EPSILON
+    roots = np.sqrt(values[kept])
+    return b.factor.T @ (right[kept].T / roots), a.factor.T @ (left[:, kept] / roots)
+
+
+def _product(a: _Gaussian, b: _Gaussian) -> Array | None:
+    """The upper triangle of ``R_a C_b R_a^T``, whose eigenvalues are the squared singular values of ``R_a R_b^T``."""
+    if a.cholesky is None or b.covariance is None:
+        return None
+    product, _ = lapack.dsygst(b.covariance, a.cholesky, itype=2, lower=0)
+    return np.asarray(product)
+
+
+def _symmetric(covariance: Array) -> Array:
+    if np.abs(covariance - covariance.T).max() > 1e-6 * np.abs(covariance).max():
+        raise UsageError("frechet_distance needs symmetric covariances; one of the two is not")
+    return (covariance + covariance.T) / 2
+
+
+def _squares(rows_nd: Array) -> Array:
+    return np.asarray(np.einsum("nd,nd->n", rows_nd, rows_nd))

@@ -10,26 +10,27 @@ they do not. So it is torch that computes here, as in the ports.
 from typing import TYPE_CHECKING, Literal
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.arrays import Array
+from vidgauge.metrics.arrays import CheckedRows
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
 
 Precision = Literal["float32", "float64"]
 
 _EPSILON = 1e-10
 
 
-def tfgan_distance(a_nd: Array, b_nd: Array, precision: Precision) -> float:
+def tfgan_distance(a_nd: CheckedRows, b_nd: CheckedRows, precision: Precision) -> float:
     """Fréchet distance of features (N, D) and (M, D), N and M at least 2, with every step in the given precision.
+
+    Sums go block by block: of more samples than a block holds, the last digits are not those of one matrix product.
 
     Raises:
         UsageError: for features whose squares overflow that precision.
     """
     import torch
 
-    sets = [torch.from_numpy(features).to(getattr(torch, precision)) for features in (a_nd, b_nd)]
-    (mean_a, cov_a), (mean_b, cov_b) = (_moments(features) for features in sets)
+    (mean_a, cov_a), (mean_b, cov_b) = (_moments(rows, getattr(torch, precision)) for rows in (a_nd, b_nd))
     if not (cov_a.isfinite().all() and cov_b.isfinite().all()):
         raise UsageError(f"the squares of features overflow {precision}; choose another convention")
     root_a = _root(cov_a)
@@ -37,10 +38,18 @@ def tfgan_distance(a_nd: Array, b_nd: Array, precision: Precision) -> float:
     return float(traces + (mean_a - mean_b).square().sum())
 
 
-def _moments(features_nd: "Tensor") -> "tuple[Tensor, Tensor]":
-    mean = features_nd.mean(dim=0)
-    centred = features_nd - mean
-    return mean, centred.T @ centred / (len(centred) - 1)
+def _moments(rows_nd: CheckedRows, precision: "dtype") -> "tuple[Tensor, Tensor]":
+    import torch
+
+    n, dimension = rows_nd.shape
+    mean, scatter = torch.zeros(dimension, dtype=precision), torch.zeros(dimension, dimension, dtype=precision)
+    for _, block in rows_nd.blocks():
+        mean += torch.from_numpy(block).to(precision).sum(dim=0)
+    mean /= n
+    for _, block in rows_nd.blocks():
+        centred = torch.from_numpy(block).to(precision) - mean
+        scatter += centred.T @ centred
+    return mean, scatter / (n - 1)
 
 
 def _root(symmetric: "Tensor") -> "Tensor":

@@ -13,7 +13,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torchmetrics.image.fid import _compute_fid
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics import frechet
+from vidgauge.metrics import arrays, frechet
 from vidgauge.metrics.frechet import (
     CONVENTIONS,
     FrechetConvention,
@@ -167,11 +167,40 @@ def test_large_means_cost_no_digits() -> None:
         assert far == pytest.approx(near, rel=1e-8)
 
 
-def test_sums_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+class OnDisk:
+    """Rows that come in slices alone."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        self.shape = array.shape
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self._array[part]
+
+    def __array__(self) -> np.ndarray:
+        raise AssertionError("rows are to be read part by part")
+
+
+@pytest.mark.parametrize("convention", ["ddof-1", "ridge-1e-6", "tfgan", "tfgan-float32"])
+def test_blocks_from_a_disk_are_the_whole(convention: FrechetConvention, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = [x.astype(np.float32) for x in two_sets(100, 90, 7)]
+    whole, counts = FrechetDistance(*sets, convention=convention), np.arange(100) % 3
+    monkeypatch.setattr(arrays, "_BLOCK", 8 * 7 * 13)  # 13 rows
+    monkeypatch.setattr(frechet, "_BLOCK", 11)
+    parts = FrechetDistance(*(OnDisk(x) for x in sets), convention=convention)
+    rel = 1e-4 if convention == "tfgan-float32" else 1e-12
+    assert parts() == pytest.approx(whole(), rel=rel)
+    assert parts(counts, counts[:90]) == pytest.approx(whole(counts, counts[:90]), rel=1e-12)
+    for part, one in zip(parts.influences(), whole.influences(), strict=True):
+        np.testing.assert_allclose(part, one, rtol=1e-9, atol=1e-12)
+
+
+def test_a_bad_row_far_down_a_disk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "_BLOCK", 8 * 7 * 13)
     a, b = two_sets(100, 90, 7)
-    whole = frechet_distance_of_features(a, b)
-    monkeypatch.setattr(frechet, "_BLOCK", 13)
-    assert frechet_distance_of_features(a, b) == pytest.approx(whole, rel=1e-12)
+    a[80, 3] = np.nan
+    with pytest.raises(UsageError, match="NaN"):
+        FrechetDistance(OnDisk(a), b)()
 
 
 @settings(deadline=None, max_examples=25)
@@ -321,19 +350,86 @@ def test_counts_equal_repetition(convention: FrechetConvention, dimension: int) 
     )
     distance = FrechetDistance(a, b, convention=convention)
     assert distance(counts_a, counts_b) == pytest.approx(repeated, rel=1e-7)
-    assert distance(np.ones(20), np.ones(25)) == distance()
+    assert distance(np.ones(20), np.ones(25)) == pytest.approx(distance(), rel=1e-12)
 
 
 def test_what_is_counted_is_exact_under_tfgan_too() -> None:
     a, b = two_sets(20, 25, 60)
     counted = FrechetDistance(a, b, convention="tfgan-float32")(np.ones(20), np.ones(25))
-    assert counted == FrechetDistance(a, b, convention="ddof-1")()
+    assert counted == pytest.approx(FrechetDistance(a, b, convention="ddof-1")(), rel=1e-12)
 
 
 @pytest.mark.parametrize("counts", [np.ones(4), -np.ones(5), np.zeros(5), np.full(5, np.nan)])
 def test_bad_counts_are_refused(counts: np.ndarray) -> None:
     with pytest.raises(UsageError, match="counts"):
-        FrechetDistance(np.eye(5), np.eye(5))(counts, None)
+        FrechetDistance(np.eye(5), np.eye(5))(counts, np.ones(5))
+
+
+# Influences
+
+
+def slopes(distance: FrechetDistance, n: int, m: int) -> list[np.ndarray]:
+    """Central differences of the distance by each count."""
+    step, moved = 1e-4, [np.ones(n), np.ones(m)]
+    found = []
+    for counts in moved:
+        values = []
+        for i in range(len(counts)):
+            counts[i] = 1 + step
+            above = distance(*moved)
+            counts[i] = 1 - step
+            values.append((above - distance(*moved)) / (2 * step))
+            counts[i] = 1
+        found.append(np.array(values))
+    return found
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize(
+    ("n", "m", "dimension"), [(30, 25, 4), (9, 7, 20), (30, 7, 12), (7, 30, 12), (12, 13, 12), (8, 9, 1)]
+)
+def test_influences_are_derivatives_by_counts(n: int, m: int, dimension: int, convention: FrechetConvention) -> None:
+    distance = FrechetDistance(*two_sets(n, m, dimension), convention=convention)
+    for influence, slope in zip(distance.influences(), slopes(distance, n, m), strict=True):
+        assert influence.shape == slope.shape
+        np.testing.assert_allclose(influence, slope, rtol=0, atol=3e-7 * np.abs(slope).max())
+
+
+def test_influences_where_a_covariance_is_singular() -> None:
+    """Constant and doubled columns, in one set or in both."""
+    a, b = two_sets(40, 30, 6)
+    dead = [np.hstack([x, np.full((len(x), 2), 7.0), x[:, :2]]) for x in (a, b)]
+    living = np.hstack([b, two_sets(30, 30, 4, seed=1)[0]])
+    for sets in (dead, (dead[0], living), (living, dead[1])):
+        distance = FrechetDistance(*sets)
+        for influence, slope in zip(distance.influences(), slopes(distance, *map(len, sets)), strict=True):
+            np.testing.assert_allclose(influence, slope, rtol=0, atol=3e-7 * np.abs(slope).max())
+
+
+def test_influences_of_one_dimension_have_a_closed_form() -> None:
+    a, b = two_sets(50, 40, 1)
+    gap, ratio = a.mean() - b.mean(), b.std(ddof=1) / a.std(ddof=1)
+    # Of (m_a - m_b)^2 + (s_a - s_b)^2: the variance of a changes by ((x - m)^2 - s_a^2) / 49, its root by half that.
+    variance = ((a[:, 0] - a.mean()) ** 2 - a.var(ddof=1)) / 49
+    expected = 2 * gap * (a[:, 0] - a.mean()) / 50 + (1 - ratio) * variance
+    np.testing.assert_allclose(FrechetDistance(a, b).influences()[0], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [30, 200])
+def test_influences_of_a_set_on_itself_are_none(n: int) -> None:
+    a, _ = two_sets(n, n, 30)
+    for influence in FrechetDistance(a, a).influences():
+        assert np.abs(influence).max() < 1e-9
+
+
+def test_influences_by_rows_and_by_matrices_agree() -> None:
+    """Samples in a few of many dimensions: the road for few samples on one side, that for many on the other."""
+    a, b = two_sets(40, 50, 10)
+    axes = np.linalg.qr(np.random.default_rng(0).normal(size=(60, 10)))[0].T  # an isometry into 60 dimensions
+    many, few = FrechetDistance(a, b), FrechetDistance(a @ axes, b @ axes)
+    assert few() == pytest.approx(many(), rel=1e-12)
+    for one, other in zip(many.influences(), few.influences(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10 * np.abs(one).max())
 
 
 # What is given
