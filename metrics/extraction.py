@@ -41,7 +41,7 @@ def extract(
         clip_rule: which clips to take from each.
         extractors: the networks.
         cache: where features are read from and added to.
-        ranks: the processes that share the work; each looks at its own files, and all get the evidence.
+        ranks: the processes that share the work; each looks at its own files, and the first gets the evidence.
         references: files of features that stand for videos.
         captions: the caption of each file by its identifier, where there are any.
         batch_size: clips a network sees at once.
@@ -66,6 +66,8 @@ def extract(
     for lane in lanes:
         lane.meet(videos, ranks)
     _check_that_any_takes_them(lanes)
+    if not ranks.first:
+        return {}
     return {lane.extractor.use: lane.evidence(entries, videos, captions) for lane in lanes}
 
 
@@ -120,7 +122,7 @@ def _look(
             lane.finish()
     finally:  # also for whoever stops in the middle
         for lane in lanes:
-            lane.shelf.flush()
+            lane.keep()
 
 
 def _show(video: str, of_one_file: Iterator[Clip | Failure], lanes: Sequence[Lane]) -> None:

@@ -96,10 +96,16 @@ class Lane:
             self._open.append(_Open(video))
         self._open[-1].ended, self._open[-1].failure = True, failure
         self._settle()
+        if self._working and self._working.done():
+            self._receive()
 
     def finish(self) -> None:
-        """The network sees what still waits, and all of it is shelved."""
+        """The network sees what still waits."""
         self._run()
+        self._receive()
+
+    def keep(self) -> None:
+        """Shelve what is whole, whether the end was reached or not."""
         self._receive()
         self.shelf.flush()
 

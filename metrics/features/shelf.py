@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.features.sealed import read_facts, read_sealed, write_sealed
@@ -183,7 +184,8 @@ class ShelvedRows:
 
 
 def _output(path: Path, name: str) -> NDArray[np.float32]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        return np.asarray(file.get_tensor(name))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return np.asarray(file.get_tensor(name))
+    except (OSError, SafetensorError) as error:
+        raise VidgaugeError(f"{path}: was removed while its features were read; run the same command again") from error
