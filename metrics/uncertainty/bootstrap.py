@@ -1,16 +1,14 @@
 """Intervals by resampling source videos: for statistics that are not smooth, and as a check of the others."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from vidgauge.environment import processors
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.uncertainty.clusters import Names, numbered
 from vidgauge.metrics.uncertainty.interval import EXPECTED, Interval, none_for, too_few
+from vidgauge.metrics.uncertainty.replicates import replicated
 
 
 def bootstrap(
@@ -29,8 +27,9 @@ def bootstrap(
     """Percentile bootstrap interval, recentred on the value.
 
     Resampling adds a bias of its own to statistics such as the Fréchet distance (a replicate holds fewer distinct
-    samples), so the replicates' mean is moved onto the value; the interval is for the expected value at this N. It also
-    adds variance where sets are alike, so that the interval is too wide there rather than too narrow.
+    samples), so the replicates' mean is moved onto the value; the interval is for the expected value at this N. It adds
+    spread as well where sets are alike or small (pairs of samples vary three times as much as they do between sets that
+    are drawn anew): too wide an interval rather than too narrow a one.
 
     Args:
         statistic: takes one array of counts a sample for each set, in order, and returns the statistic.
@@ -53,15 +52,7 @@ def bootstrap(
     def replicate(number: int) -> float:
         return statistic(*_resample(codes, np.random.default_rng([seed, number]), shared))
 
-    drawn = np.empty(replicates)
-    # Many small decompositions: threads inside each would spend their time waiting for each other.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads or processors()) as pool:
-        try:
-            for number, found in enumerate(pool.map(replicate, range(replicates))):
-                drawn[number] = found
-                announce((number + 1) / replicates)
-        finally:
-            pool.shutdown(cancel_futures=True)  # where one fails, or someone interrupts
+    drawn = replicated(replicate, replicates, threads=threads, announce=announce)
     low, high = np.quantile(drawn - drawn.mean() + value, [(1 - level) / 2, (1 + level) / 2])
     error = float(drawn.std(ddof=1))
     return Interval(float(low), float(high), level, method="bootstrap", standard_error=error, covers=EXPECTED)

@@ -30,6 +30,13 @@ def cluster_sums(influences: Sequence[ArrayLike], groups: Sequence[Names]) -> Ar
     return sums
 
 
+def sums_of_sets(influences: Sequence[ArrayLike], groups: Sequence[Names], *, shared: bool) -> list[Array]:
+    """The cluster sums of each set; of all sets together where clusters of one name are the same draw in all."""
+    if shared:
+        return [cluster_sums(influences, groups)]
+    return [cluster_sums([of_set], [names]) for of_set, names in zip(influences, groups, strict=True)]
+
+
 def cut(groups: Sequence[Names], parts: int, seed: int, *, shared: bool = False) -> list[Part]:
     """Disjoint parts of all sets, drawn at random, each with as many clusters of each set but for one.
 

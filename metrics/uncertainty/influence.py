@@ -6,7 +6,7 @@ import numpy as np
 import scipy.stats
 from numpy.typing import ArrayLike
 
-from vidgauge.metrics.uncertainty.clusters import Names, cluster_sums
+from vidgauge.metrics.uncertainty.clusters import Names, sums_of_sets
 from vidgauge.metrics.uncertainty.interval import EXPECTED, Interval, none_for, too_few
 from vidgauge.metrics.uncertainty.variance import Variance, variance
 
@@ -77,6 +77,5 @@ def _quantile(level: float, degrees: float) -> float:
 
 
 def _variance(influences: Influences, groups: Sequence[Names], halved: Influences, shared: bool) -> Variance:
-    together = [slice(None)] if shared else [slice(place, place + 1) for place in range(len(groups))]
-    whole = [cluster_sums(influences[sets], groups[sets]) for sets in together]
-    return variance(whole, [cluster_sums(halved[sets], groups[sets]) for sets in together] if halved else ())
+    whole = sums_of_sets(influences, groups, shared=shared)
+    return variance(whole, sums_of_sets(halved, groups, shared=shared) if halved else ())

@@ -28,28 +28,39 @@ class Variance(NamedTuple):
 
 
 def variance(sums: Sequence[Array], halved: Sequence[Array] = ()) -> Variance:
-    """The variance, and its degrees of freedom after Welch and Satterthwaite.
-
-    The squares vary as they do, not as those of a normal variable: heavy tails leave fewer degrees of freedom than the
-    number of clusters says. There are at most as many as it says.
+    """The variance of a statistic.
 
     Args:
         sums: for each set, or each group of sets that share clusters, what each cluster contributes.
         halved: the same for clusters within their own half of the sets; without them the variance is the infinitesimal
             jackknife's, which is too large rather than too small.
     """
-    whole = [_squares(of_set) for of_set in sums]
-    total = found = float(sum(squares.sum() for squares in whole))
+    whole = [squares(of_set) for of_set in sums]
     terms = whole
     if halved:
         # The mean over the two halves: each cluster is in one of them.
-        terms = [_WHOLE * all_ + _HALF * _squares(half) / 2 for all_, half in zip(whole, halved, strict=True)]
-        found = float(np.clip(sum(of_set.sum() for of_set in terms), total / 2, total))
+        terms = [_WHOLE * all_ + _HALF * squares(half) / 2 for all_, half in zip(whole, halved, strict=True)]
+    return bounded(terms, sum(float(of_set.sum()) for of_set in whole))
+
+
+def bounded(terms: Sequence[Array], largest: float) -> Variance:
+    """The sum of what each cluster of each set has in a variance, with its degrees of freedom.
+
+    They are those of Welch and Satterthwaite, but for terms that vary as they do, not as squares of a normal variable
+    would: heavy tails leave fewer degrees of freedom than the number of clusters says; never
+    more are taken than it says.
+
+    Args:
+        terms: for each set (clusters,).
+        largest: the infinitesimal jackknife's variance: the sum is kept between half of it and all of it.
+    """
+    value = float(np.clip(sum(of_set.sum() for of_set in terms), largest / 2, largest))
     noise = sum(max(_noise(of_set), 2 * of_set.sum() ** 2 / (len(of_set) - 1)) for of_set in terms)
-    return Variance(found, max(1.0, 2 * found**2 / noise) if noise > 0 else np.inf)
+    return Variance(value, max(1.0, 2 * value**2 / noise) if noise > 0 else np.inf)
 
 
-def _squares(sums: Array) -> Array:
+def squares(sums: Array) -> Array:
+    """What each cluster of a set has in the infinitesimal jackknife's variance."""
     clusters = len(sums)
     return np.asarray((sums - sums.mean()) ** 2 * (clusters / (clusters - 1)))
 
