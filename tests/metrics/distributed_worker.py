@@ -1,9 +1,8 @@
-"""Two processes with unequal shares of the videos: ``python -P distributed_worker.py SHARED_FOLDER``."""
+"""What each of two processes does with unequal shares of the videos."""
 
 import json
-import sys
+import warnings
 from datetime import timedelta
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 from vidgauge.datasets.moving_shapes import MovingShapes
 from vidgauge.errors import UsageError
 from vidgauge.metrics import CLIPSIM, FrameConsistency, FrechetVideoDistance, KernelVideoDistance, VideoInceptionScore
-from vidgauge.metrics.networks import NETWORKS
 
 REAL, MADE = (list(MovingShapes(height=32, width=32, seed=seed, count=count)) for seed, count in ((51, 5), (52, 4)))
 
@@ -91,7 +89,9 @@ def corners(rank: int) -> dict[str, float | str]:
 
 
 def share(rank: int, folder: Path) -> None:
-    """What one process finds, as JSON in the folder."""
+    """What one of two processes finds, as JSON in the folder."""
+    torch.set_num_threads(1)  # first of all: a forked process has none of the threads of its parent
+    warnings.simplefilter("ignore")
     meeting, patience = f"file://{folder}/meeting", timedelta(minutes=2)  # one that is left alone gives up
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=patience)
     # Uneven shares, in uneven batches; in the order of the ranks they are all videos.
@@ -99,18 +99,3 @@ def share(rank: int, folder: Path) -> None:
     (folder / f"{rank}.json").write_text(json.dumps({"values": values, "corners": corners(rank)}), "utf-8")
     dist.barrier()
     dist.destroy_process_group()
-
-
-def main() -> int:
-    torch.set_num_threads(1)
-    NETWORKS.names()  # imports them all: most of the time goes into imports, and the two share them
-    processes = [get_context("fork").Process(target=share, args=(rank, Path(sys.argv[1]))) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    return max(abs(process.exitcode or 0) for process in processes)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
