@@ -272,6 +272,11 @@ def test_the_score_of_cifar_is_torch_fidelitys(
     assert theirs > 1.1
     outcome = settled(given, home / "data")
     assert outcome.status == "passed", (outcome.value, theirs)
+
+
+@pytest.mark.usefixtures("tiny", "cifar")
+def test_a_data_set_that_is_not_there_or_not_whole_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = anchor(monkeypatch, inputs=ANCHORS["is-cifar-10-train"].inputs)
     for data, reason in (
         (None, "needs CIFAR-10: give the folder that has cifar-10-batches-py in it with --data"),
         (home, "has no whole cifar-10-batches-py in it"),
