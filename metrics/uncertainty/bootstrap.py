@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidgauge.metrics.arrays import Array
-from vidgauge.metrics.uncertainty.clusters import Names, numbered
+from vidgauge.metrics.uncertainty.clusters import Names, numbered_in_sets
 from vidgauge.metrics.uncertainty.interval import EXPECTED, Interval, none_for, too_few
 from vidgauge.metrics.uncertainty.replicates import replicated
 
@@ -47,7 +47,7 @@ def bootstrap(
     """
     if reason := too_few([len(set(names)) for names in groups], minimum):
         return none_for(reason)
-    codes = numbered(groups) if shared else [numbered([names])[0] for names in groups]
+    codes = numbered_in_sets(groups, shared=shared)
 
     def replicate(number: int) -> float:
         return statistic(*_resample(codes, np.random.default_rng([seed, number]), shared))

@@ -8,16 +8,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from vidgauge.metrics.arrays import Array
 
-Names = Sequence[str]
-"""For each sample of a set, the cluster that it belongs to."""
+Names = Sequence[str] | NDArray[np.intp]
+"""For each sample of a set, the cluster that it belongs to, by name or number."""
 Part = tuple[NDArray[np.intp], ...]
 """Some samples of each set, by position, in order."""
 
 
 def numbered(groups: Sequence[Names]) -> list[NDArray[np.intp]]:
     """For each sample of each set, the number of its cluster; clusters of one name are one, whatever the set."""
-    codes = np.unique(np.concatenate([np.asarray(names, dtype=str) for names in groups]), return_inverse=True)[1]
+    codes = np.unique(np.concatenate([np.asarray(names) for names in groups]), return_inverse=True)[1]
     return np.split(codes, np.cumsum([len(names) for names in groups])[:-1])
+
+
+def numbered_in_sets(groups: Sequence[Names], *, shared: bool) -> list[NDArray[np.intp]]:
+    """The same; clusters of one name are one only within a set, unless sets share them."""
+    return numbered(groups) if shared else [numbered([names])[0] for names in groups]
 
 
 def cluster_sums(influences: Sequence[ArrayLike], groups: Sequence[Names]) -> Array:
@@ -49,7 +54,7 @@ def cut(groups: Sequence[Names], parts: int, seed: int, *, shared: bool = False)
         shared: whether clusters of one name are one and the same in all sets, and so fall into the same part.
     """
     generator = np.random.default_rng(seed)
-    codes = numbered(groups) if shared else [numbered([names])[0] for names in groups]
+    codes = numbered_in_sets(groups, shared=shared)
     together = [codes] if shared else [[code] for code in codes]
     part_of = [of for several in together for of in _parts_of(several, parts, generator)]
     return [tuple(np.flatnonzero(of == part) for of in part_of) for part in range(parts)]

@@ -18,7 +18,7 @@ import numpy as np
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.statistic import Rows, Smooth
 from vidgauge.metrics.uncertainty.chosen_rows import ChosenRows
-from vidgauge.metrics.uncertainty.clusters import Names, Part, cut, sums_of_sets
+from vidgauge.metrics.uncertainty.clusters import Names, Part, cut, numbered_in_sets, sums_of_sets
 from vidgauge.metrics.uncertainty.influence import around
 from vidgauge.metrics.uncertainty.interval import EXPECTED, POPULATION, Interval, none_for, too_few
 from vidgauge.metrics.uncertainty.variance import Variance, bounded, squares
@@ -78,6 +78,8 @@ def extrapolate(
         announce: told what fraction is done.
     """
     smallest = 2 * sets[0].shape[1] if smallest is None else smallest
+    few = too_few([len(set(names)) for names in groups], minimum)
+    groups = numbered_in_sets(groups, shared=shared)  # once: names take longer to sort
     cuts = _cuts(groups, smallest, seed, shared)
     values, terms, of_samples = [], [], []
     for place, pieces in enumerate(cuts):
@@ -89,8 +91,8 @@ def extrapolate(
     announce(1.0)
 
     def found(value: float, known: Variance, covers: str) -> Interval:
-        if reason := too_few([len(set(names)) for names in groups], minimum):
-            return none_for(reason)
+        if few:
+            return none_for(few)
         return around(value, known, level=level, covers=covers, positive=covers == EXPECTED)
 
     places = [_inverse_size(pieces) for pieces in cuts]
@@ -118,7 +120,7 @@ def line_end(places: Sequence[float]) -> Array:
 def _cuts(groups: Sequence[Names], smallest: int, seed: int, shared: bool) -> list[list[Part]]:
     """All samples as one part, and the halvings that leave every part large enough."""
     cuts = [cut(groups, 1, seed, shared=shared)]
-    clusters = min(len(set(names)) for names in groups)
+    clusters = min(len(np.unique(names)) for names in groups)
     while len(cuts[-1]) < min(_MOST_PARTS, clusters // 2):
         halves = cut(groups, 2 * len(cuts[-1]), seed, shared=shared)
         if min(len(where) for piece in halves for where in piece) < smallest:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.stats
 from numpy.typing import ArrayLike
+from scipy.special import ndtri, stdtrit
 
 from vidgauge.metrics.uncertainty.clusters import Names, sums_of_sets
 from vidgauge.metrics.uncertainty.interval import EXPECTED, Interval, none_for, too_few
@@ -72,8 +72,8 @@ def around(value: float, of_value: Variance, *, level: float, covers: str, posit
 
 
 def _quantile(level: float, degrees: float) -> float:
-    distribution = scipy.stats.norm() if np.isinf(degrees) else scipy.stats.t(degrees)
-    return float(distribution.ppf((1 + level) / 2))
+    share = (1 + level) / 2
+    return float(ndtri(share) if np.isinf(degrees) else stdtrit(degrees, share))
 
 
 def _variance(influences: Influences, groups: Sequence[Names], halved: Influences, shared: bool) -> Variance:
