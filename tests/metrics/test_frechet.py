@@ -1,5 +1,6 @@
 """The Fréchet distance against closed forms, other definitions of it, other libraries, and itself along other roads."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 
 import numpy as np
@@ -203,6 +204,18 @@ def test_a_bad_row_far_down_a_disk_is_refused(monkeypatch: pytest.MonkeyPatch) -
         FrechetDistance(OnDisk(a), b)()
 
 
+@pytest.mark.parametrize(("n", "m"), [(300, 200), (30, 300), (300, 30), (30, 40), (64, 65), (65, 66), (1, 70)])
+def test_the_fast_root_keeps_its_digits_or_is_not_taken(n: int, m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against singular values that are not squared, for scales over one and over six orders of magnitude."""
+    for smallest in (0.3, 1e-6):
+        a, b = (x * np.geomspace(1, smallest, 64) for x in two_sets(n, m, 64))
+        fast = frechet_distance_of_features(a, b, convention="ddof-0")
+        with monkeypatch.context() as patch:
+            patch.setattr(frechet, "_ROUNDING", -1.0)
+            slow = frechet_distance_of_features(a, b, convention="ddof-0")
+        assert fast == pytest.approx(slow, abs=1e-11 * (a.var(axis=0).sum() + b.var(axis=0).sum()))
+
+
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 40), scale=st.floats(1e-3, 1e3), move=st.floats(-100, 100))
 def test_identity_symmetry_scaling_order_and_rotation(seed: int, n: int, scale: float, move: float) -> None:
@@ -359,6 +372,24 @@ def test_what_is_counted_is_exact_under_tfgan_too() -> None:
     assert counted == pytest.approx(FrechetDistance(a, b, convention="ddof-1")(), rel=1e-12)
 
 
+def test_resamplings_may_run_in_threads() -> None:
+    generator = np.random.default_rng(5)
+    sets = two_sets(50, 60, 20)
+    drawn = [[generator.multinomial(len(x), np.ones(len(x)) / len(x)) for x in sets] for _ in range(20)]
+    distance = FrechetDistance(*sets)
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda counts: distance(*counts), drawn))
+    assert at_once == [FrechetDistance(*sets)(*counts) for counts in drawn]
+
+
+def test_what_counts_may_lie_far_from_the_mean() -> None:
+    """Of two clusters one alone is drawn."""
+    a, b = two_sets(40, 50, 6)
+    far = np.vstack([a, a + 1e6])
+    counts = np.repeat([1.0, 0.0], 40)
+    assert FrechetDistance(far, b)(counts, np.ones(50)) == pytest.approx(frechet_distance_of_features(a, b), rel=1e-8)
+
+
 @pytest.mark.parametrize("counts", [np.ones(4), -np.ones(5), np.zeros(5), np.full(5, np.nan)])
 def test_bad_counts_are_refused(counts: np.ndarray) -> None:
     with pytest.raises(UsageError, match="counts"):
@@ -366,6 +397,12 @@ def test_bad_counts_are_refused(counts: np.ndarray) -> None:
 
 
 # Influences
+
+
+@pytest.fixture
+def all_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Differences need them."""
+    monkeypatch.setattr(frechet, "_ROUNDING", -1.0)
 
 
 def slopes(distance: FrechetDistance, n: int, m: int) -> list[np.ndarray]:
@@ -384,6 +421,7 @@ def slopes(distance: FrechetDistance, n: int, m: int) -> list[np.ndarray]:
     return found
 
 
+@pytest.mark.usefixtures("all_digits")
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize(
     ("n", "m", "dimension"), [(30, 25, 4), (9, 7, 20), (30, 7, 12), (7, 30, 12), (12, 13, 12), (8, 9, 1)]
@@ -395,6 +433,7 @@ def test_influences_are_derivatives_by_counts(n: int, m: int, dimension: int, co
         np.testing.assert_allclose(influence, slope, rtol=0, atol=3e-7 * np.abs(slope).max())
 
 
+@pytest.mark.usefixtures("all_digits")
 def test_influences_where_a_covariance_is_singular() -> None:
     """Constant and doubled columns, in one set or in both."""
     a, b = two_sets(40, 30, 6)
@@ -430,6 +469,17 @@ def test_influences_by_rows_and_by_matrices_agree() -> None:
     assert few() == pytest.approx(many(), rel=1e-12)
     for one, other in zip(many.influences(), few.influences(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-10 * np.abs(one).max())
+
+
+def test_influences_of_sets_that_do_not_vary_are_of_the_mean_alone() -> None:
+    many = two_sets(50, 50, 3)[0]
+    for one in (np.ones((5, 3)), np.ones((2, 3))):
+        still, moving = FrechetDistance(one, many).influences()
+        assert np.abs(still).max() < 1e-12
+        centred = many - many.mean(axis=0)
+        variance = (np.sum(centred**2, axis=1) - np.sum(centred**2) / 49) / 49
+        expected = 2 / 50 * centred @ (many.mean(axis=0) - 1) + variance
+        np.testing.assert_allclose(moving, expected, rtol=1e-9, atol=1e-12)
 
 
 # What is given
