@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from vidgauge.metrics import arrays
 from vidgauge.metrics import kernel as kernels
 from vidgauge.metrics.arrays import Array
+from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.inception import CONVENTIONS, InceptionConvention, InceptionScore
 from vidgauge.metrics.kernel import Estimator, KernelDistance
 from vidgauge.metrics.means import Mean, RatioOfMeans
+from vidgauge.metrics.measures import MEASURES
 from vidgauge.metrics.statistic import Smooth, Statistic
 
 
@@ -61,6 +63,43 @@ STATISTICS |= {
 }
 
 
+def measure(name: str, **parameters: Any) -> Callable[[], tuple[Any, list[int]]]:  # noqa: ANN401
+    """Of measures what lies between clips and samples: trials, frames, and that it is smooth at all."""
+
+    def made() -> tuple[Any, list[int]]:
+        rule = MEASURES[name](**parameters)
+        sets = [clips(1, 13), clips(2, 12)] if rule.compares else [clips(2, 12)]
+        return rule.statistic(*sets), [len(each) for each in sets]
+
+    return made
+
+
+def clips(seed: int, n: int) -> Evidence:
+    outputs = {
+        "features_nd": normal(seed, n, 3),
+        "frames_ntd": normal(seed, n, 4, 3),
+        "texts_nd": normal(seed + 2, n, 3),
+        "probabilities_nk": probabilities(n, 4),
+    }
+    return Evidence(
+        {key: array.astype(np.float32) for key, array in outputs.items()}, [f"{number}.mp4" for number in range(n)]
+    )
+
+
+STATISTICS |= {
+    "fvd": measure("fvd", trials=2),
+    "fid": measure("fid"),
+    "kvd": measure("kvd", trials=2),
+    "kid": measure("kid", subsets=2, size=10),
+    "is": measure("is"),
+    "clipsim": measure("clipsim"),
+    "clipsim-ratio": measure("clipsim-ratio"),
+    "clipscore, hessel": measure("clipscore"),
+    "clipscore, torchmetrics": measure("clipscore", convention="torchmetrics"),
+    "frame-consistency": measure("frame-consistency"),
+}
+
+
 def inception(convention: InceptionConvention) -> Callable[[], tuple[Any, list[int]]]:
     return lambda: (InceptionScore(probabilities(33, 6), CONVENTIONS[convention]), [33])
 
@@ -78,7 +117,11 @@ def test_influences_are_the_derivative(name: str, monkeypatch: pytest.MonkeyPatc
     assert [len(each) for each in found] == sizes
     assert all(each.dtype == np.float64 for each in found)
     for got, expected in zip(found, differences(statistic, sizes), strict=True):
-        assert got == pytest.approx(expected, rel=1e-6, abs=1e-9)
+        assert got == pytest.approx(expected, rel=1e-6, abs=1e-8)
+
+
+def test_every_measure_is_tried() -> None:
+    assert {name.partition(",")[0] for name in STATISTICS} >= set(MEASURES.names())
 
 
 def test_those_of_a_mean_have_their_closed_form() -> None:

@@ -153,7 +153,7 @@ def test_values_equal_those_of_score_on_lossless_files(tmp_path: Path) -> None:
     names = [f"{PROTOCOL_OF[kind]}.shapes" for kind in KINDS]
     scored = {
         record.protocol.name: record.value
-        for record in score(tmp_path / "real", tmp_path / "made", names, captions=captions)
+        for record in score(tmp_path / "real", tmp_path / "made", names, captions=captions, workers=0)
     }
     for kind, name in zip(KINDS, names, strict=True):
         assert filled(kind).compute().item() == pytest.approx(scored[name], rel=1e-12)

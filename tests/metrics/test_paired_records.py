@@ -99,6 +99,8 @@ def test_beside_other_protocols_from_the_command_line(
         str(videos / "made"),
         "--frames",
         "4",
+        "--workers",
+        "0",
         "--json",
     ]
     assert run([*arguments, "--protocol", "fvd.shapes", "--protocol", "ssim.valid"]) == 0
