@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vidgauge.metrics.statistic import Rows
+from vidgauge.metrics.uncertainty.chosen_rows import ChosenRows
 
 
 @dataclass(frozen=True)
@@ -37,3 +41,10 @@ class Evidence:
 
     def __len__(self) -> int:
         return len(self.sources)
+
+    def part(self, clips: NDArray[np.intp]) -> "Evidence":
+        """Some of the clips, by position, in rising order."""
+        outputs = {name: ChosenRows(rows, clips) for name, rows in self.outputs.items()}
+        captions = None if self.captions is None else [self.captions[clip] for clip in clips]
+        names = [self.names[clip] for clip in clips] if self.names else []
+        return Evidence(outputs, [self.sources[clip] for clip in clips], captions, names=names)

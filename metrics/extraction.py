@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
@@ -18,57 +19,84 @@ from vidgauge.metrics.ranks import Ranks
 from vidgauge.metrics.video_set import Known
 
 
-def extract(
-    entries: Sequence[Entry],
-    clip_rule: ClipRule,
-    extractors: Sequence[Extractor],
-    cache: FeatureCache,
-    ranks: Ranks,
-    *,
-    references: Sequence[Path] = (),
-    captions: Mapping[str, str] | None = None,
-    batch_size: int,
-    workers: int,
-    strict: bool,
-    advance: Callable[[], None],
-) -> dict[NetworkUse, Evidence]:
-    """Decode each file once, if any network has not seen it yet, and run those networks over its clips.
-
-    While a network looks at a batch, the next clips are decoded and resized.
+class Extraction:
+    """One set of videos, and the networks that look at it in one way.
 
     Args:
         entries: the files, in the order of the evidence.
         clip_rule: which clips to take from each.
         extractors: the networks.
         cache: where features are read from and added to.
-        ranks: the processes that share the work; each looks at its own files, and the first gets the evidence.
+        ranks: the processes that share the work; each looks at its own files.
         references: files of features that stand for videos.
-        captions: the caption of each file by its identifier, where there are any.
         batch_size: clips a network sees at once.
-        workers: files decoded ahead.
-        strict: fail at the first file that cannot be used, instead of counting it.
-        advance: called after each file.
-
-    Raises:
-        UsageError: if no network takes the clips; one that does not has a refusal in its evidence.
-        VidgaugeError: if another process failed.
     """
-    videos = _videos(entries, clip_rule, ranks)
-    with ThreadPoolExecutor(1) as thread:  # one network at a time, beside whoever decodes
-        lanes = [_lane(extractor, clip_rule, cache, batch_size, thread) for extractor in extractors]
-        for lane in lanes:
-            lane.shelf.find(videos)
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        clip_rule: ClipRule,
+        extractors: Sequence[Extractor],
+        cache: FeatureCache,
+        ranks: Ranks,
+        *,
+        references: Sequence[Path] = (),
+        batch_size: int,
+    ) -> None:
+        self._entries, self._clip_rule, self._ranks = entries, clip_rule, ranks
+        self._videos = _videos(entries, clip_rule, ranks)
+        self._lanes = [Lane(one, cache.shelf(one.seen, clip_rule), batch_size) for one in extractors]
+        for lane in self._lanes:
+            lane.shelf.find(self._videos)
             for path in references:
                 lane.refer(path)
-        with ranks.together():
-            mine = [pair for pair in zip(entries, videos, strict=True) if ranks.mine(pair[0].id)]
-            _look(mine, clip_rule, lanes, workers=workers, strict=strict, advance=advance)
-    for lane in lanes:
-        lane.meet(videos, ranks)
-    _check_that_any_takes_them(lanes)
-    if not ranks.first:
-        return {}
-    return {lane.extractor.use: lane.evidence(entries, videos, captions) for lane in lanes}
+
+    def lacking(self) -> list[Extractor]:
+        """The networks that must look at any of this process's videos."""
+        return [lane.extractor for lane in self._lanes if any(lane.lacks(video) for _, video in self._mine())]
+
+    def without(self, reasons: Mapping[NetworkUse, str]) -> None:
+        """Do without some of the networks, for reasons that stand for their evidence."""
+        for lane in self._lanes:
+            lane.refusal = lane.refusal or reasons.get(lane.extractor.use, "")
+
+    def run(
+        self,
+        *,
+        captions: Mapping[str, str] | None = None,
+        workers: int,
+        strict: bool,
+        advance: Callable[[], None],
+    ) -> dict[NetworkUse, Evidence]:
+        """Decode each file once, if any network has not seen it yet, and run those networks over its clips.
+
+        While a network looks at a batch, the next clips are decoded and resized.
+
+        Args:
+            captions: the caption of each file by its identifier, where there are any.
+            workers: files decoded ahead.
+            strict: fail at the first file that cannot be used, instead of counting it.
+            advance: called after each file.
+
+        Returns:
+            The evidence, in the first process; nothing in the others.
+
+        Raises:
+            UsageError: if no network takes the clips; one that does not has a refusal in its evidence.
+            VidgaugeError: if another process failed.
+        """
+        with self._ranks.together():
+            _look(self._mine(), self._clip_rule, self._lanes, workers=workers, strict=strict, advance=advance)
+        for lane in self._lanes:
+            lane.meet(self._videos, self._ranks)
+        _check_that_any_takes_them(self._lanes)
+        if not self._ranks.first:
+            return {}
+        return {lane.extractor.use: lane.evidence(self._entries, self._videos, captions) for lane in self._lanes}
+
+    def _mine(self) -> list[tuple[Entry, str]]:
+        pairs = zip(self._entries, self._videos, strict=True)
+        return [(entry, video) for entry, video in pairs if self._ranks.mine(entry.id)]
 
 
 def _videos(entries: Sequence[Entry], clip_rule: ClipRule, ranks: Ranks) -> list[str]:
@@ -85,10 +113,6 @@ def _videos(entries: Sequence[Entry], clip_rule: ClipRule, ranks: Ranks) -> list
         content = found[index] or f"unreadable-{secrets.token_hex(8)}"
         videos.append(f"{content}#{entry.id}" if clip_rule.offset == "random" else content)
     return videos
-
-
-def _lane(extractor: Extractor, clip_rule: ClipRule, cache: FeatureCache, batch_size: int, thread: Executor) -> Lane:
-    return Lane(extractor, cache.shelf(extractor.seen, clip_rule), batch_size, thread)
 
 
 def _look(
@@ -112,7 +136,10 @@ def _look(
             else:
                 advance()
 
-    try:
+    with ThreadPoolExecutor(1) as thread, ExitStack() as whatever_happens:  # one network at a time, beside decoding
+        for lane in lanes:
+            lane.thread = thread
+            whatever_happens.callback(lane.keep)
         found = iterate_clips(unseen(), clip_rule, workers=workers, strict=strict)
         for entry, of_one_file in groupby(found, key=lambda item: item.entry):
             _show(video_of[id(entry)], of_one_file, lanes)
@@ -120,9 +147,6 @@ def _look(
             advance()
         for lane in lanes:
             lane.finish()
-    finally:  # also for whoever stops in the middle
-        for lane in lanes:
-            lane.keep()
 
 
 def _show(video: str, of_one_file: Iterator[Clip | Failure], lanes: Sequence[Lane]) -> None:

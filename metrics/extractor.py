@@ -1,10 +1,8 @@
 """A network with its weights, as a protocol uses it: from decoded clips to arrays."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +13,7 @@ from torch import nn
 from vidgauge.datasets.spatial.rule import SpatialRule
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.networks import CaptionNetwork, VideoNetwork, build_network
+from vidgauge.metrics.networks.optimisable import Optimisable
 from vidgauge.metrics.protocols import Precision, Protocol
 
 
@@ -46,32 +45,45 @@ class NetworkUse:
         )
 
     def build(self) -> nn.Module:
-        """The network with its weights, in the precision that these are kept in."""
+        """The network with its weights, in the precision that these are kept in, in its fastest form."""
         module = build_network(self.network, weights=self.weights or None, seed=self.seed or 0, **dict(self.parameters))
-        return module.to(_kept_in(self.dtype))
+        module = module.to(_kept_in(self.dtype))
+        return module.for_inference() if isinstance(module, Optimisable) else module
 
 
 class Extractor:
-    """A network with its weights, from decoded clips to arrays.
+    """A network with its weights, from decoded clips to arrays. It is built when it is first needed.
 
     Args:
         use: the network, and how it sees frames.
-        module: the network, if another use has built it already.
+        built: networks that other uses have built, by their use without resizing; uses that differ in what the network
+            sees alone share the network.
         device: where it runs.
     """
 
-    def __init__(self, use: NetworkUse, module: nn.Module | None = None, device: str = "cpu") -> None:
+    def __init__(self, use: NetworkUse, built: dict[NetworkUse, nn.Module] | None = None, device: str = "cpu") -> None:
         self.use = use
         self._resize = SpatialRule.parse(use.resize) if use.resize else None
-        self.module = module or use.build().to(device)
-        # A module is a VideoNetwork by its methods; torch's dynamic attributes keep type checkers from seeing that.
-        self._network = cast("VideoNetwork", self.module)
+        self._built = {} if built is None else built
+        self._device = torch.device(device)
 
-    @cached_property
+    @property
+    def module(self) -> nn.Module:
+        """The network.
+
+        Raises:
+            VidgaugeError: for weights that are missing, or not what they should be.
+        """
+        network = replace(self.use, resize="")
+        if network not in self._built:
+            self._built[network] = self.use.build().to(self._device)
+        return self._built[network]
+
+    @property
     def seen(self) -> dict[str, Any]:
         """All that its outputs hang on but the videos, as facts for JSON."""
         use = self.use
-        weights = list(use.digests) or [f"seed {use.seed}: {_digest(self.module)}"]
+        weights = list(use.digests) or [f"random: seed {use.seed}, torch {torch.__version__}"]
         facts = {"parameters": dict(use.parameters), "weights": weights, "dtype": use.dtype, "resize": use.resize}
         return {"network": use.network} | facts
 
@@ -84,55 +96,41 @@ class Extractor:
     @torch.inference_mode()
     def __call__(self, clips_cthw: Sequence[torch.Tensor]) -> dict[str, NDArray[np.float32]]:
         """The network's outputs over a batch of prepared clips."""
-        device = next(self.module.parameters()).device
-        with computing_in(self.use.dtype, device):
-            outputs = self._network.extract(torch.stack(list(clips_cthw)).to(device))
+        with computing_in(self.use.dtype, self._device):
+            outputs = self._network.extract(torch.stack(list(clips_cthw)).to(self._device))
         return {name: value.to(torch.float32).cpu().numpy() for name, value in outputs.items()}
 
     def embed_captions(self, captions: Sequence[str]) -> tuple[NDArray[np.float32], list[str]]:
         """Embeddings (N, D) of captions, and notes on what of them the network does not read."""
-        if not isinstance(self._network, CaptionNetwork):
+        network = self._network
+        if not isinstance(network, CaptionNetwork):
             raise UsageError(
                 f"network {self.use.network!r} reads no captions; a protocol with captions needs one that does"
             )
         distinct = sorted(set(captions))
         row_of = {caption: row for row, caption in enumerate(distinct)}
-        device = next(self.module.parameters()).device
-        with torch.inference_mode(), computing_in(self.use.dtype, device):
-            embedded = self._network.embed_captions(distinct).to(torch.float32).cpu().numpy()
-        note = self._network.unread(distinct)
+        with torch.inference_mode(), computing_in(self.use.dtype, self._device):
+            embedded = network.embed_captions(distinct).to(torch.float32).cpu().numpy()
+        note = network.unread(distinct)
         return embedded[[row_of[caption] for caption in captions]], [note] if note else []
 
+    @property
+    def _network(self) -> VideoNetwork:
+        # A module is a VideoNetwork by its methods; torch's dynamic attributes keep type checkers from seeing that.
+        return cast("VideoNetwork", self.module)
 
-def build_extractors(
-    uses: Iterable[NetworkUse], needed: bool = True, device: str = "cpu"
-) -> tuple[dict[NetworkUse, Extractor], dict[NetworkUse, str]]:
-    """An extractor for each use, or why it has none; uses that differ in what the network sees alone share the network.
 
-    Args:
-        uses: the networks.
-        needed: whether nothing can be done without any of them.
-        device: where they run.
-
-    Raises:
-        VidgaugeError: if there is none at all, and one is needed.
-    """
-    modules: dict[NetworkUse, nn.Module] = {}
-    extractors: dict[NetworkUse, Extractor] = {}
-    errors: dict[NetworkUse, VidgaugeError] = {}
-    for use in dict.fromkeys(uses):
-        network = replace(use, resize="")
+def load(extractors: Iterable[Extractor]) -> dict[NetworkUse, str]:
+    """Build the networks, and verify their weights; those that cannot be, and why."""
+    errors: dict[NetworkUse, str] = {}
+    for extractor in extractors:
         try:
-            extractors[use] = Extractor(use, modules.get(network), device)
+            _ = extractor.module
         except UsageError:
             raise
         except VidgaugeError as error:
-            errors[use] = error
-        else:
-            modules[network] = extractors[use].module
-    if needed and errors and not extractors:
-        raise next(iter(errors.values()))
-    return extractors, {use: str(error) for use, error in errors.items()}
+            errors[extractor.use] = str(error)
+    return errors
 
 
 @contextmanager
@@ -150,11 +148,3 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
 
 def _kept_in(precision: Precision) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
-
-
-def _digest(module: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

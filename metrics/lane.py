@@ -41,12 +41,13 @@ class Lane:
         extractor: the network.
         shelf: where its features are, and come to.
         batch_size: clips it sees at once.
-        thread: where it works, so that more can be decoded and resized meanwhile.
     """
 
-    def __init__(self, extractor: Extractor, shelf: Shelf, batch_size: int, thread: Executor) -> None:
-        self.extractor, self.shelf = extractor, shelf
-        self._batch_size, self._thread = batch_size, thread
+    thread: Executor
+    """Where it works, so that more can be decoded and resized meanwhile."""
+
+    def __init__(self, extractor: Extractor, shelf: Shelf, batch_size: int) -> None:
+        self.extractor, self.shelf, self._batch_size = extractor, shelf, batch_size
         self.refusal = ""
         """Why the network does not take these clips; it is asked no more."""
         self._failures: dict[str, tuple[str, int]] = {}
@@ -159,7 +160,7 @@ class Lane:
     def _run(self) -> None:
         if self._waiting:
             self._receive()
-            self._working = self._thread.submit(self.extractor, self._waiting)
+            self._working = self.thread.submit(self.extractor, self._waiting)
             self._waiting = []
 
     def _receive(self) -> None:

@@ -1,15 +1,16 @@
 """From evidence to outcome: what a protocol says of one or two sets that a network has seen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vidgauge.errors import UsageError
+from vidgauge.metrics.confidence import of_pairs, of_sets
 from vidgauge.metrics.evidence import Evidence
-from vidgauge.metrics.extraction import Extractor
+from vidgauge.metrics.extractor import Extractor
 from vidgauge.metrics.paired.evidence import PairedEvidence
-from vidgauge.metrics.protocols import IntervalRule, Protocol
-from vidgauge.metrics.uncertainty.bootstrap import bootstrap
+from vidgauge.metrics.protocols import Protocol
+from vidgauge.metrics.uncertainty.interval import Interval
 from vidgauge.metrics.video_set import Side
 
 
@@ -22,6 +23,8 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     sides: Mapping[Side, Evidence] = field(default_factory=dict)
     """Nothing where nothing was looked at."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Of its record, beside the value."""
 
 
 def measure(protocol: Protocol, sides: Mapping[Side, Evidence], extractor: Extractor) -> Outcome:
@@ -36,8 +39,10 @@ def measure(protocol: Protocol, sides: Mapping[Side, Evidence], extractor: Extra
     if rule.needs_captions:
         sets = [_with_texts(evidence, protocol.prefix, extractor) for evidence in sets]
     try:
-        fields = _value(protocol.interval, rule.statistic(*sets), sets)
-        return Outcome(fields, [*rule.notes(*sets), *(note for evidence in sets for note in evidence.notes)], sides)
+        value, confidence = of_sets(rule, protocol.interval, sets)
+        notes = [*rule.notes(*sets), *confidence.notes, *(note for evidence in sets for note in evidence.notes)]
+        shown = dict(zip(sides, sets, strict=True))
+        return Outcome(_fields(value, confidence.interval), notes, shown, confidence.details)
     except UsageError as error:  # what a network makes of odd videos is odd; other protocols may have a value
         return Outcome({"status": "failed", "reason": str(error)}, sides=sides)
 
@@ -46,8 +51,9 @@ def measure_in_pairs(protocol: Protocol, pairs: PairedEvidence) -> Outcome:
     """What a protocol about pairs says; the two videos of a pair are drawn together for the interval."""
     rule = protocol.paired_rule
     try:
-        fields = _value(protocol.interval, rule.statistic(pairs), [pairs])
-        return Outcome(fields, [*rule.notes(pairs), *pairs.notes], pairs.sides)
+        value, confidence = of_pairs(rule.statistic(pairs), protocol.interval, pairs)
+        notes = [*rule.notes(pairs), *pairs.notes]
+        return Outcome(_fields(value, confidence.interval), notes, pairs.sides, confidence.details)
     except UsageError as error:
         return Outcome({"status": "failed", "reason": str(error)}, pairs.notes, pairs.sides)
 
@@ -75,19 +81,7 @@ def _without_value(protocol: Protocol, sides: Mapping[Side, Evidence]) -> dict[s
     return {}
 
 
-def _value(
-    rule: IntervalRule, statistic: Callable[..., float], sets: Sequence[Evidence] | Sequence[PairedEvidence]
-) -> dict[str, Any]:
-    value = statistic()
-    interval = bootstrap(
-        statistic,
-        value,
-        [evidence.sources for evidence in sets],
-        replicates=rule.replicates,
-        level=rule.level,
-        minimum=rule.minimum,
-        seed=rule.seed,
-    )
+def _fields(value: float, interval: Interval) -> dict[str, Any]:
     return {
         "value": value,
         "low": interval.low,
@@ -101,4 +95,4 @@ def _with_texts(evidence: Evidence, prefix: str, extractor: Extractor) -> Eviden
     """The evidence with the embedding of each clip's caption beside that of its frames."""
     assert evidence.captions, "asked for, and there are clips"
     texts_nd, notes = extractor.embed_captions([prefix + caption for caption in evidence.captions])
-    return replace(evidence, outputs=evidence.outputs | {"texts_nd": texts_nd}, notes=[*evidence.notes, *notes])
+    return replace(evidence, outputs={**evidence.outputs, "texts_nd": texts_nd}, notes=[*evidence.notes, *notes])

@@ -5,21 +5,22 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
+
+from torch import nn
 
 from vidgauge.datasets.comparison import differences_at_a_glance
 from vidgauge.environment import Environment
-from vidgauge.errors import UsageError
-from vidgauge.metrics.extractor import NetworkUse, build_extractors
+from vidgauge.errors import UsageError, VidgaugeError
+from vidgauge.metrics.extractor import Extractor, NetworkUse, load
 from vidgauge.metrics.features import FeatureCache, opened
 from vidgauge.metrics.outcome import Outcome
 from vidgauge.metrics.protocols import Precision, Protocol, select
 from vidgauge.metrics.ranks import Ranks, device_here, ranks_here
 from vidgauge.metrics.studies import Pairs, Sets
+from vidgauge.metrics.versus import differences
 from vidgauge.metrics.video_set import Paths, Side, VideoSet
 from vidgauge.record import Record, Subject
-
-T = TypeVar("T")
 
 EMBEDDED = ("clipsim.shapes", "frame-consistency.shapes", "fvd.shapes", "is.shapes", "kvd.shapes")
 """Protocols that need no file but the package's own."""
@@ -32,7 +33,10 @@ def score(
     *,
     captions: Path | str | None = None,
     real_captions: Path | str | None = None,
+    versus: Paths | None = None,
+    versus_captions: Path | str | None = None,
     clips: Mapping[str, str | float | None] | None = None,
+    interval: Mapping[str, str | float | None] | None = None,
     random_weights: int | None = None,
     precision: Precision | None = None,
     device: str | None = None,
@@ -45,13 +49,18 @@ def score(
     """Score generated videos against real ones, decoding each file once for all protocols with equal clip rules.
 
     Args:
-        real: path or paths of files or folders of real videos, or a data set as NAME@ROOT or NAME@ROOT:SPLIT.
+        real: path or paths of files or folders of real videos, or a data set as NAME@ROOT or NAME@ROOT:SPLIT, or
+            references that ``vidgauge features export`` wrote.
         generated: the same for the videos under test.
         protocols: names or shell patterns of protocols.
         captions: file that gives each generated video its caption; protocols that need captions are skipped without it.
         real_captions: the same for the real videos, which few protocols need; a data set's own otherwise.
+        versus: other generated videos, which are scored against the same real ones and compared with the first: a
+            record of the difference is added for each protocol about sets.
+        versus_captions: the captions of those.
         clips: fields of the protocols' clip rule to change, such as ``{"offset": "all"}``; the name of each protocol
             then says so, and its fingerprint is another.
+        interval: fields of their interval rule to change, such as ``{"permutations": 1000}``.
         random_weights: seed of random weights for all networks, where their files are not at hand: what comes out tries
             speed and plumbing, is named so, and is never ranked.
         precision: what networks compute in, where not in what their protocols say; the names then say so.
@@ -64,40 +73,61 @@ def score(
         advance: called after each file with the number of files done and in all.
 
     Returns:
-        One record a protocol, in the order asked for. One that could not be computed has a status and a reason, such as
-        weights that are missing. Of several processes under ``torchrun`` the first has the records, the others none.
+        One record a protocol, in the order asked for; with ``versus`` as many of the others, then the differences. One
+        that could not be computed has a status and a reason, such as weights that are missing. Of several processes
+        under ``torchrun`` the first has the records, the others none.
 
     Raises:
         UsageError: for unknown protocols, paths without videos, captions that do not fit.
         VidgaugeError: for weights that all protocols miss; with ``strict``, for a file that cannot be used.
     """
     chosen = [protocol.with_clips(**(clips or {})) for protocol in select(list(protocols))]
-    chosen = [protocol.with_precision(precision) for protocol in chosen]
+    chosen = [protocol.with_precision(precision).with_interval(**(interval or {})) for protocol in chosen]
     if random_weights is not None:
         chosen = [protocol.with_random_weights(random_weights) for protocol in chosen]
-    sets: dict[Side, VideoSet] = {side: VideoSet.open(given, strict) for side, given in _sides(real, generated)}
-    caption_of = {side: sets[side].captions_from(path, workers) for side, path in _sides(real_captions, captions)}
-    # Both sets are named on every record, also where a measure looks at one: they are the case that was scored.
-    config = {side: videos.paths for side, videos in sets.items()}
-    subject = Subject(kind="videos", name=sets["generated"].name, config=config)
-    place = device_here(device)
-    how = {"workers": workers, "strict": strict}
+    real_videos, rivals = VideoSet.open(real, strict), [(VideoSet.open(generated, strict), captions)]
+    if versus is not None:
+        rivals.append((VideoSet.open(versus, strict), versus_captions))
+    real_shown = real_videos.captions_from(real_captions, workers)
+    place, environment, run = device_here(device), Environment.capture(), secrets.token_hex(8)
+    how: dict[str, Any] = {"workers": workers, "strict": strict, "batch_size": batch_size, "advance": advance}
+    records, found = [], []
     with opened(cache) as features, ranks_here(place) as ranks:
         if ranks.world > 1 and cache is False:
             raise UsageError("several processes meet in the cache; give --cache a folder that all of them see")
-        outcomes = _outcomes(chosen, sets, caption_of, features, ranks, place, batch_size, advance, how)
-        if not ranks.first:
-            return []
-    compares = [protocol for protocol in chosen if protocol.any_rule.compares and outcomes[protocol.name].sides]
-    unlike = _unlike(sets, workers) if compares else []
-    environment, run = Environment.capture(), secrets.token_hex(8)
+        for videos, path in rivals:
+            sets: dict[Side, VideoSet] = {"real": real_videos, "generated": videos}
+            shown: dict[Side, Any] = {"real": real_shown, "generated": videos.captions_from(path, workers)}
+            found.append(_outcomes(chosen, sets, shown, features, ranks, place, **how))
+            if ranks.first:
+                records.append(_records(chosen, sets, found[-1], workers, environment=environment, run=run))
+        if versus is not None and ranks.first:
+            both = [(protocol, found[0][protocol.name], found[1][protocol.name]) for protocol in chosen]
+            records.append(differences(both, records[0][0], records[1][0]))
+    return [record for some in records for record in some]
+
+
+def _records(
+    chosen: Sequence[Protocol],
+    sets: Mapping[Side, VideoSet],
+    outcomes: Mapping[str, Outcome],
+    workers: int,
+    *,
+    environment: Environment,
+    run: str,
+) -> list[Record]:
+    # Both sets are named on every record, also where a measure looks at one: they are the case that was scored.
+    config = {side: videos.paths for side, videos in sets.items()}
+    subject = Subject(kind="videos", name=sets["generated"].name, config=config)
+    comparing = [protocol.name for protocol in chosen if protocol.any_rule.compares]
+    unlike = _unlike(sets, workers) if any(outcomes[name].sides for name in comparing) else []
     notes = [note for videos in sets.values() for note in videos.notes]
     return [
         _record(
             subject,
             protocol,
             outcomes[protocol.name],
-            [*notes, *(unlike if protocol.any_rule.compares else [])],
+            [*notes, *(unlike if protocol.name in comparing else [])],
             environment=environment,
             run=run,
         )
@@ -112,35 +142,31 @@ def _outcomes(
     features: FeatureCache,
     ranks: Ranks,
     device: str,
+    *,
     batch_size: int,
     advance: Callable[[int, int], None],
-    how: Mapping[str, Any],
+    **how: Any,  # noqa: ANN401 - workers and strict, for whoever decodes
 ) -> dict[str, Outcome]:
     """What each protocol says, by name, or why it says nothing."""
-    hindered = {protocol.name: outcome for protocol in chosen if (outcome := _about_others(protocol, sets["real"]))}
-    # Built, and their weights verified, once for all, and before the first file is decoded.
-    extractors, unusable = build_extractors(
-        (NetworkUse.of(protocol) for protocol in chosen if protocol.network and protocol.name not in hindered),
-        needed=all(protocol.network for protocol in chosen),
-        device=device,
-    )
-    for protocol in chosen:
-        if reason := unusable.get(NetworkUse.of(protocol)):
-            hindered.setdefault(protocol.name, Outcome({"status": "failed", "reason": reason}))
-    fitting = [protocol for protocol in chosen if protocol.name not in hindered]
+    outcomes = {protocol.name: outcome for protocol in chosen if (outcome := _about_others(protocol, sets["real"]))}
+    fitting = [protocol for protocol in chosen if protocol.name not in outcomes]
+    built: dict[NetworkUse, nn.Module] = {}
+    uses = {NetworkUse.of(protocol) for protocol in fitting if protocol.network}
+    extractors = {use: Extractor(use, built, device) for use in uses}
     studies: list[Sets | Pairs] = [
         Sets(fitting, sets, extractors, caption_of, batch_size, features, ranks),
         Pairs(fitting, sets, extractors, ranks),
     ]
+    with ranks.together():  # once for all, and before the first file is decoded
+        missing = load({use: one for study in studies for use, one in study.needed().items()}.values())
+        if missing and len(missing) == len(uses) and all(protocol.network for protocol in fitting):
+            raise VidgaugeError(next(iter(missing.values())))
+    for study in studies:
+        study.without(missing)
     total, done = sum(study.files for study in studies), itertools.count(1)
-    outcomes = dict(hindered)
     for study in studies:
         outcomes |= study.outcomes(advance=lambda: advance(next(done), total), **how)
     return outcomes
-
-
-def _sides(real: T, generated: T) -> list[tuple[Side, T]]:
-    return [("real", real), ("generated", generated)]
 
 
 def _about_others(protocol: Protocol, real: VideoSet) -> Outcome | None:
@@ -188,6 +214,6 @@ def _record(
         run=run,
         n=len(sides["generated"]) if sides else 0,
         n_failed=len(failed),
-        details=details | {"protocol": protocol.model_dump(mode="json")},
+        details=details | dict(outcome.details) | {"protocol": protocol.model_dump(mode="json")},
         **outcome.fields,
     )

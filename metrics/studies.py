@@ -5,7 +5,7 @@ from typing import Any
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.errors import UsageError
-from vidgauge.metrics.extraction import extract
+from vidgauge.metrics.extraction import Extraction
 from vidgauge.metrics.extractor import Extractor, NetworkUse
 from vidgauge.metrics.features import FeatureCache
 from vidgauge.metrics.looks import Look, looks_of
@@ -43,32 +43,40 @@ class Sets:
         ranks: Ranks,
     ) -> None:
         self._protocols = [protocol for protocol in protocols if not protocol.any_rule.paired]
-        self._extractors, self._captions, self._batch_size = extractors, captions, batch_size
-        self._cache, self._ranks = cache, ranks
-        self._uses: dict[Look, dict[NetworkUse, None]] = {}
+        self._extractors, self._captions, self._ranks = extractors, captions, ranks
+        uses: dict[Look, dict[NetworkUse, None]] = {}
         for protocol in self._protocols:
             for look in looks_of(protocol).values():
-                self._uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
-        self._entries = {look: look.draw(sets[look.side].entries) for look in self._uses}
-        self._references = {side: videos.references for side, videos in sets.items()}
-        self.files = sum(ranks.mine(entry.id) for entries in self._entries.values() for entry in entries)
-
-    def outcomes(self, **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - workers, strict and advance of extract
-        """What each protocol says, by name; to the first process alone."""
-        evidence = {
-            look: extract(
-                self._entries[look],
+                uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
+        entries = {look: look.draw(sets[look.side].entries) for look in uses}
+        self.files = sum(ranks.mine(entry.id) for of_look in entries.values() for entry in of_look)
+        self._extractions = {
+            look: Extraction(
+                entries[look],
                 look.clip,
-                [self._extractors[use] for use in uses],
-                self._cache,
-                self._ranks,
-                references=self._references[look.side],
-                captions=self._captions[look.side],
-                batch_size=self._batch_size,
-                **how,
+                [extractors[use] for use in uses[look]],
+                cache,
+                ranks,
+                references=sets[look.side].references,
+                batch_size=batch_size,
             )
-            for look, uses in self._uses.items()
+            for look in uses
         }
+
+    def needed(self) -> dict[NetworkUse, Extractor]:
+        """The networks that must be at hand: those that have not seen all, and those that read captions."""
+        reading = [NetworkUse.of(protocol) for protocol in self._protocols if protocol.any_rule.needs_captions]
+        lacking = [extractor for one in self._extractions.values() for extractor in one.lacking()]
+        return {extractor.use: extractor for extractor in lacking} | {use: self._extractors[use] for use in reading}
+
+    def without(self, reasons: Mapping[NetworkUse, str]) -> None:
+        """Do without some of the networks: what needs them says why there is no value."""
+        for one in self._extractions.values():
+            one.without(reasons)
+
+    def outcomes(self, **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - workers, strict and advance
+        """What each protocol says, by name; to the first process alone."""
+        evidence = {look: one.run(captions=self._captions[look.side], **how) for look, one in self._extractions.items()}
         outcomes: dict[str, Outcome] = {}
         for protocol in self._protocols if self._ranks.first else ():
             use = NetworkUse.of(protocol)
@@ -96,10 +104,24 @@ class Pairs:
             if protocol.any_rule.paired:
                 self._groups.setdefault(protocol.clip, []).append(protocol)
         self.files = len(self._groups) * sum(len(videos.entries) for videos in sets.values())
+        self._hindered: dict[str, Outcome] = {}
+
+    def needed(self) -> dict[NetworkUse, Extractor]:
+        """The networks that must be at hand."""
+        uses = [NetworkUse.of(protocol) for group in self._groups.values() for protocol in group if protocol.network]
+        return {use: self._extractors[use] for use in uses}
+
+    def without(self, reasons: Mapping[NetworkUse, str]) -> None:
+        """Do without some of the networks: what needs them says why there is no value."""
+        for group in self._groups.values():
+            for protocol in list(group):
+                if reason := reasons.get(NetworkUse.of(protocol)):
+                    self._hindered[protocol.name] = Outcome({"status": "failed", "reason": reason})
+                    group.remove(protocol)
 
     def outcomes(self, **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - workers, strict and advance of measure_pairs
         """What each protocol says, by name."""
-        outcomes: dict[str, Outcome] = {}
+        outcomes = dict(self._hindered)
         for clip_rule, group in self._groups.items():
             comparisons = {protocol.name: self._comparison(protocol) for protocol in group}
             entries = self._sets["real"].entries, self._sets["generated"].entries

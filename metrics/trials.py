@@ -47,20 +47,17 @@ class FlatRows:
 class Samples:
     """What a statistic takes of some clips: one row a clip, or one a frame where a network looks at frames."""
 
-    features_nd: FlatRows
+    features_nd: Rows
     sources: list[str]
     """Of each row, the file it comes from."""
+    rows: int
+    """Of each clip."""
 
     @classmethod
     def of(cls, evidence: Evidence, output: str, clips: slice) -> "Samples":
         """Those clips' rows of an output, (N, D) or (N, T, D)."""
         flat = FlatRows(evidence.outputs[output], clips)
-        return cls(flat, [source for source in evidence.sources[clips] for _ in range(flat.each)])
-
-    @property
-    def rows(self) -> int:
-        """Of each clip."""
-        return self.features_nd.each
+        return cls(flat, [source for source in evidence.sources[clips] for _ in range(flat.each)], flat.each)
 
 
 class Trials:

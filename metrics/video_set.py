@@ -11,7 +11,7 @@ from vidgauge.datasets.folder import Entry, list_videos
 from vidgauge.datasets.isolation import examine
 from vidgauge.datasets.opening import find_data_set
 from vidgauge.errors import UsageError
-from vidgauge.metrics.features import read_facts
+from vidgauge.metrics.features import makers, read_facts
 
 Paths = Path | str | Sequence[Path | str]
 Side = Literal["real", "generated"]
@@ -70,6 +70,8 @@ class VideoSet:
         self.entries.extend(Known(name, path / name, None, video) for name, (video, _) in pairs)
         self.captions.update(zip(facts["names"], facts["captions"] or (), strict=False))
         self.notes.extend(f"{path.name}: {note}" for note in facts["notes"])
+        if facts["made_by"] != makers():
+            self.notes.append(f"{path.name}: made by other versions of vidgauge or libav: {facts['made_by']}")
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ that a copy or another name is the same video. Whoever was killed has lost what 
 number of processes may read and add at the same time.
 """
 
-from vidgauge.metrics.features.cache import FeatureCache, folder_of, opened, shelves_in
+from vidgauge.metrics.features.cache import FeatureCache, folder_of, makers, opened, shelves_in
 from vidgauge.metrics.features.contents import content_of
 from vidgauge.metrics.features.sealed import read_facts, read_sealed, write_sealed
 from vidgauge.metrics.features.shelf import Shelf, ShelvedRows, Whole
@@ -18,6 +18,7 @@ __all__ = [
     "Whole",
     "content_of",
     "folder_of",
+    "makers",
     "opened",
     "read_facts",
     "read_sealed",

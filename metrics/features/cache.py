@@ -39,7 +39,7 @@ class FeatureCache:
             seen: the network, its weights' digests, precision and resizing, as facts for JSON; ``network`` names it.
             clip_rule: which clips.
         """
-        way = seen | {"clip": clip_rule.model_dump(), "made_by": _makers()}
+        way = seen | {"clip": clip_rule.model_dump(), "made_by": makers()}
         return Shelf(self.folder / f"{seen['network']}-{fingerprint(way)}", way)
 
 
@@ -59,7 +59,10 @@ def folder_of(given: Path | str | None) -> Path:
 
 
 def shelves_in(given: Path | str | None) -> list[dict[str, Any]]:
-    """Of each shelf in a folder its name, what its features are made with, and how many there are."""
+    """Of each shelf in a folder its name, what its features are made with, and how many there are.
+
+    A stale one was made by another version, whose features are not read any more.
+    """
     found = []
     for folder in sorted(path for path in folder_of(given).glob("*") if path.is_dir()):
         files = list(folder.glob("*.safetensors"))
@@ -68,12 +71,13 @@ def shelves_in(given: Path | str | None) -> list[dict[str, Any]]:
             counts = dict(pair for fact in facts for pair in fact["videos"])
             size = sum(path.stat().st_size for path in files)
             numbers = {"videos": len(counts), "clips": sum(counts.values()), "bytes": size}
-            found.append({"name": folder.name, **numbers, "way": facts[0]["way"]})
+            way = facts[0]["way"]
+            found.append({"name": folder.name, **numbers, "stale": way["made_by"] != makers(), "way": way})
     return found
 
 
 @cache
-def _makers() -> dict[str, Any]:
+def makers() -> dict[str, Any]:
     """What decodes, cuts, resizes and looks: another version may make other features."""
     digest = hashlib.sha256()
     for room in (vidgauge.datasets, vidgauge.metrics.networks):

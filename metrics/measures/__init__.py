@@ -26,6 +26,13 @@ class AnyMeasure(Frozen):
 class VideoMeasure(AnyMeasure):
     """A measure of sets of videos: of what a network makes of them."""
 
+    positive: ClassVar[bool] = False
+    """Whether it cannot be negative and scatters the more the larger it is: its interval is even in its logarithm."""
+    of_pairs: ClassVar[bool] = False
+    """Whether pairs of clips have a say in it beside each clip by itself, so that its variance has a second order."""
+    extrapolates: ClassVar[bool] = False
+    """Whether it is biased by a multiple of 1/N, so that its value at infinite N can be had from parts of the sets."""
+
     output: str = "features_nd"
     """Which output of a network it reads, such as ``features_nd``."""
 
@@ -33,6 +40,10 @@ class VideoMeasure(AnyMeasure):
     def fewest(self) -> int:
         """Fewest clips in a set for which it is defined."""
         return 1
+
+    def fewest_in_halves(self, *sets: Evidence) -> int:  # noqa: ARG002 - where features do not matter
+        """Fewest clips in a set whose halves tell how much pairs of clips scatter (``uncertainty.variance``)."""
+        return 2 * self.fewest
 
     @abstractmethod
     def statistic(self, *sets: Evidence) -> Statistic:

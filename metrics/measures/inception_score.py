@@ -15,6 +15,9 @@ class VideoInceptionScore(VideoMeasure):
 
     measure = Measure(name="is", unit="1", better="higher")
     summary = "Inception Score: how sure a video classifier is, and how evenly the classes come"
+    positive = True
+    of_pairs = True
+
     output: str = "probabilities_nk"
 
     convention: InceptionConvention = "whole"

@@ -42,7 +42,7 @@ class KID(KVD):
             a,
             b,
             subsets=self.subsets,
-            size=min(self.size, len(a), len(b)),
+            size=min(self.size, a.shape[0], b.shape[0]),
             seed=self.seed,
             degree=self.degree,
             coef0=self.coef0,

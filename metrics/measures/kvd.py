@@ -15,6 +15,8 @@ class KVD(MeasureInTrials):
 
     measure = Measure(name="kvd", unit="1", better="lower")
     summary = "Unbiased polynomial MMD^2 between real and generated clips in a video network's features"
+    of_pairs = True
+
     output: str = "features_nd"
 
     degree: int = Field(default=3, ge=1)

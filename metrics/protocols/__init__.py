@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -16,6 +16,8 @@ from vidgauge.metrics.weights import CARDS
 from vidgauge.record import Frozen, ProtocolRef
 from vidgauge.registry import Registry
 from vidgauge.weights import digest
+
+Rule = TypeVar("Rule", bound=Frozen)
 
 _WORLD_NOTE = "judged by a network trained on Moving Shapes: honest inside that world, says nothing outside it"
 
@@ -37,6 +39,12 @@ class IntervalRule(Frozen):
     minimum: int = Field(default=10, ge=2)
     """Fewest source videos in a set for which an interval is given."""
     seed: int = 0
+    """Of replicates, and of the halves that sets are cut into."""
+    draw: Literal["video", "prompt"] = "video"
+    """What is drawn anew in thought: source videos with all their clips, or prompts with all their answers, where sets
+    have captions."""
+    permutations: int = Field(default=0, ge=0)
+    """Of the test whether real and generated videos can be told apart; none where that is not asked."""
 
 
 class Samples(Frozen):
@@ -133,7 +141,7 @@ class Protocol(Frozen):
             UsageError: for a field or value that a clip rule does not have.
         """
         given = {key: value for key, value in changes.items() if value is not None}
-        clip, generated = (_changed(rule, given) for rule in self.cuts)
+        clip, generated = (_changed(rule, given, "clip rule") for rule in self.cuts)
         changed = [
             f"{key}={value}" for key, value in given.items() if any(getattr(rule, key) != value for rule in self.cuts)
         ]
@@ -148,6 +156,11 @@ class Protocol(Frozen):
             return self
         name = f"{self.name}[random={seed}]"
         return self.model_copy(update={"weights": "", "random_weights": seed, "name": name})
+
+    def with_interval(self, **changes: Any) -> "Protocol":  # noqa: ANN401 - fields of IntervalRule
+        """The same protocol with another interval, which does not change its name; None changes nothing."""
+        given = {key: value for key, value in changes.items() if value is not None}
+        return self.model_copy(update={"interval": _changed(self.interval, given, "interval")})
 
     def with_precision(self, precision: Precision | None) -> "Protocol":
         """The same protocol with a network that computes in another precision, and so another name."""
@@ -171,11 +184,13 @@ class Protocol(Frozen):
 
     @property
     def ref(self) -> ProtocolRef:
-        """Name and fingerprint; the digests of the weights are part of it, texts are not.
+        """Name and fingerprint; the digests of the weights are part of it, texts and how intervals are made are not.
 
         Where upstream states no digest, it is that of the file on this machine, and there is none without a file.
         """
-        fixed = self.model_dump(exclude={"name": True, "summary": True, "task": {"source"}}, exclude_none=True)
+        fixed = self.model_dump(
+            exclude={"name": True, "summary": True, "interval": True, "task": {"source"}}, exclude_none=True
+        )
         fixed |= {"parameters": self.any_rule.model_dump(), "weights_sha256": self.digests()}
         return ProtocolRef(name=self.name, fingerprint=fingerprint(fixed))
 
@@ -200,13 +215,13 @@ class Protocol(Frozen):
         return [digest(CARDS[card]) for card in (self.weights, *CARDS[self.weights].also)]
 
 
-def _changed(rule: ClipRule, given: dict[str, Any]) -> ClipRule:
+def _changed(rule: Rule, given: dict[str, Any], what: str) -> Rule:
     try:
-        return ClipRule(**(rule.model_dump() | given))
+        return type(rule)(**(rule.model_dump() | given))
     except ValidationError as error:
         problem = error.errors()[0]
         where = [str(part) for part in problem["loc"]]  # empty where it is about the whole rule
-        raise UsageError(": ".join(["clip rule", *where, problem["msg"]])) from error
+        raise UsageError(": ".join([what, *where, problem["msg"]])) from error
 
 
 PROTOCOLS: Registry[Protocol] = Registry("protocol", "vidgauge.metrics.protocols", parse=Protocol.model_validate)

@@ -48,6 +48,10 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         """The entry of that name, or a UsageError that lists near misses."""
+        if not self._opened and name not in self._entries:
+            self._open_module(name)
+        if name in self._entries:
+            return self._entries[name]
         self._open()
         if name not in self._entries:
             raise UsageError(f"there is no {self.kind} {name!r}; {near_misses(name, self.names())}")
@@ -64,6 +68,12 @@ class Registry(Generic[T]):
         """All names, sorted."""
         self._open()
         return sorted(self._entries)
+
+    def _open_module(self, name: str) -> None:
+        """Import the module that bears the entry's name, if there is one: the others may take seconds to import."""
+        package, module = importlib.import_module(self._package), name.replace("-", "_")
+        if any(found.name == module for found in pkgutil.iter_modules(package.__path__)):
+            importlib.import_module(f"{self._package}.{module}")
 
     def _open(self) -> None:
         if self._opened:

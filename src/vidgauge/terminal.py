@@ -28,13 +28,26 @@ def print_records(records: Sequence[Record], against: Record | None = None) -> N
         against: the one from which the others' differences are printed, of those that measure the same.
     """
     beside = [] if against is None else [f"- {against.protocol.name}"]
+    several = len({record.subject.name for record in records}) > 1
     table = Table(box=None, pad_edge=False)
-    for heading in ("protocol", "value", *beside, "interval", "n", "failed", "fingerprint"):
-        table.add_column(heading, justify="left" if heading in ("protocol", "interval", "fingerprint") else "right")
+    for heading in (
+        *(["videos"] if several else []),
+        "protocol",
+        "value",
+        *beside,
+        "interval",
+        "n",
+        "failed",
+        "fingerprint",
+    ):
+        table.add_column(
+            heading, justify="left" if heading in ("videos", "protocol", "interval", "fingerprint") else "right"
+        )
     for record in records:
         protocol, value, *others = _row(record)
         difference = [] if against is None else [_difference(record, against)]
-        table.add_row(*map(escape, (protocol, value, *difference, *others)))
+        videos = [record.subject.name] if several else []
+        table.add_row(*map(escape, (*videos, protocol, value, *difference, *others)))
     console = stdout_console()
     console.print(table)
     for line in _remarks(records):
@@ -58,9 +71,11 @@ def _difference(record: Record, reference: Record) -> str:
 def _remarks(records: Sequence[Record]) -> list[str]:
     """Each remark once, with what it is about unless that is all of the records."""
     about: dict[str, list[str]] = {}
+    several = len({record.subject.name for record in records}) > 1
     for record in records:
-        for remark in _remarks_on(record):
-            about.setdefault(remark, []).append(record.protocol.name.partition("[")[0])  # without what options changed
+        videos = f"{record.subject.name} " if several else ""
+        for remark in _remarks_on(record):  # about protocols without what options changed
+            about.setdefault(remark, []).append(videos + record.protocol.name.partition("[")[0])
     return [remark if len(names) == len(records) else f"{_listed(names)}: {remark}" for remark, names in about.items()]
 
 

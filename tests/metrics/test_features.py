@@ -21,7 +21,7 @@ from vidgauge.datasets.folder import Entry, list_videos
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics import extraction
 from vidgauge.metrics.evidence import Evidence
-from vidgauge.metrics.extraction import extract
+from vidgauge.metrics.extraction import Extraction
 from vidgauge.metrics.features import FeatureCache, Shelf, Whole, read_sealed, write_sealed
 from vidgauge.metrics.ranks import Ranks
 
@@ -83,10 +83,8 @@ def look(
 ) -> Evidence:
     entries = list_videos(given) if isinstance(given, Path) else given
     extractor: Any = network or Corners()
-    store = FeatureCache(cache)
-    evidence = extract(
-        entries, rule, [extractor], store, Ranks(), batch_size=3, workers=0, strict=strict, advance=advance
-    )[extractor.use]
+    extraction = Extraction(entries, rule, [extractor], FeatureCache(cache), Ranks(), batch_size=3)
+    evidence = extraction.run(workers=0, strict=strict, advance=advance)[extractor.use]
     return replace(evidence, outputs={name: np.asarray(rows) for name, rows in evidence.outputs.items()})
 
 

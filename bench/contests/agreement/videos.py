@@ -20,7 +20,7 @@ from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import list_videos
 from vidgauge.errors import VidgaugeError
 from vidgauge.metrics.evidence import Evidence
-from vidgauge.metrics.extraction import extract
+from vidgauge.metrics.extraction import Extraction
 from vidgauge.metrics.extractor import Extractor, NetworkUse
 from vidgauge.metrics.features import FeatureCache, opened
 from vidgauge.metrics.looks import looks_of
@@ -210,9 +210,8 @@ class Ours:
 
     def _see_side(self, side: Side, extractor: Extractor, cache: FeatureCache) -> Evidence:
         entries, rule = list_videos(self._files.videos[side]), ClipRule(frames=FRAMES)
-        found = extract(
-            entries, rule, [extractor], cache, Ranks(), batch_size=16, workers=1, strict=True, advance=lambda: None
-        )
+        extraction = Extraction(entries, rule, [extractor], cache, Ranks(), batch_size=16)
+        found = extraction.run(workers=1, strict=True, advance=lambda: None)
         evidence = found[extractor.use]
         return replace(evidence, outputs={name: np.asarray(rows) for name, rows in evidence.outputs.items()})
 

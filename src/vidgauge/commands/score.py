@@ -32,6 +32,10 @@ def score(
     real_captions: Annotated[
         Path | None, typer.Option(help="The same for the real files. [those of a data set]")
     ] = None,
+    versus: Annotated[
+        list[Path] | None, typer.Option(help="Other generated videos, to be compared with the first ones.")
+    ] = None,
+    versus_captions: Annotated[Path | None, typer.Option(help="Their captions.")] = None,
     clips: Annotated[
         Literal["first", "centre", "random", "all", "sliding", "whole"] | None,
         typer.Option(help="Which clips of each file. [the protocol's]"),
@@ -41,6 +45,16 @@ def score(
     frames: Annotated[int | None, typer.Option(help="Frames of a clip. [the protocol's]")] = None,
     fps: Annotated[float | None, typer.Option(help="Take frames at this rate, by their times. [every frame]")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of a clip in seconds, instead of --fps.")] = None,
+    interval: Annotated[
+        Literal["influence", "bootstrap"] | None, typer.Option(help="How intervals are made. [the protocol's]")
+    ] = None,
+    draw: Annotated[
+        Literal["video", "prompt"] | None, typer.Option(help="What intervals draw anew. [the protocol's: video]")
+    ] = None,
+    replicates: Annotated[int | None, typer.Option(help="Of the bootstrap. [the protocol's]")] = None,
+    permutations: Annotated[
+        int | None, typer.Option(help="Test by so many permutations whether sets can be told apart at all.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips a network sees at once.")] = 8,
     workers: Annotated[int, typer.Option(min=0, help="Files decoded ahead.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for the networks. [all]")] = None,
@@ -92,6 +106,9 @@ def score(
             chosen,
             captions=captions,
             real_captions=real_captions,
+            versus=versus,
+            versus_captions=versus_captions,
+            interval={"method": interval, "draw": draw, "replicates": replicates, "permutations": permutations},
             random_weights=random_weights,
             clips={"offset": clips, "seed": seed, "step": step, "frames": frames, "fps": fps, "seconds": seconds},
             device=device,
