@@ -29,7 +29,7 @@ def bootstrap(
     Resampling adds a bias of its own to statistics such as the Fréchet distance (a replicate holds fewer distinct
     samples), so the replicates' mean is moved onto the value; the interval is for the expected value at this N. It adds
     spread as well where sets are alike or small (pairs of samples vary three times as much as they do between sets that
-    are drawn anew): too wide an interval rather than too narrow a one.
+    are drawn anew, or more): too wide an interval rather than too narrow a one.
 
     Args:
         statistic: takes one array of counts a sample for each set, in order, and returns the statistic.

@@ -87,7 +87,7 @@ def extrapolate(
         value, influences = _point(distance, sets, pieces)
         values.append(value)
         of_samples.append(influences)
-        terms.append([squares(sums) for sums in sums_of_sets(influences, groups, shared=shared)])
+        terms.append([squares(sums, len(pieces)) for sums in sums_of_sets(influences, groups, shared=shared)])
     announce(1.0)
 
     def found(value: float, known: Variance, covers: str) -> Interval:
@@ -161,7 +161,7 @@ def _variance_of_point(terms: Sequence[Terms], place: int) -> Variance:
 
 def _variance_of_line(sums: Sequence[Array], terms: Sequence[Terms], weights: Array) -> Variance:
     """From the line's own influences, less what pairs of samples have in them twice."""
-    own, pairs = [squares(of_set) for of_set in sums], _weight_of_pairs(weights)
+    own, pairs = [squares(of_set, _means_taken(weights)) for of_set in sums], _weight_of_pairs(weights)
     once = [
         of_set - pairs * (halves - whole) / 2 for of_set, whole, halves in zip(own, terms[0], terms[1], strict=True)
     ]
@@ -177,6 +177,16 @@ def _weight_of_pairs(weights: Array) -> float:
     parts = 2.0 ** np.arange(len(weights))
     separated_next = 1 / parts - np.append(1 / parts[1:], 0)
     return float(separated_next @ np.cumsum(weights * parts) ** 2)
+
+
+def _means_taken(weights: Array) -> float:
+    """How many means of parts the line's influences have at their samples' expense.
+
+    Of a mean over N a sample contributes its distance from ``sum of weight_k * mean of its part of N/k``. By its
+    variance, which follows from that of the part's mean (k/N) and of two nested ones (that of the larger).
+    """
+    parts = 2.0 ** np.arange(len(weights))
+    return float(2 * weights @ parts - weights @ np.minimum.outer(parts, parts) @ weights)
 
 
 def _total(terms: Terms) -> float:

@@ -1,5 +1,6 @@
 """What an interval says, and what it is an interval for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 EXPECTED = "the expected value at this number of videos"
@@ -30,8 +31,8 @@ def none_for(reason: str) -> Interval:
     return Interval(None, None, None, reason)
 
 
-def too_few(groups: "list[int]", minimum: int) -> str:
+def too_few(videos: Sequence[int], minimum: int) -> str:
     """Why sets of so many independent videos are too small for an interval; nothing where they are not."""
-    if min(groups) >= minimum:
+    if min(videos) >= minimum:
         return ""
-    return f"{min(groups)} independent videos in a set; an interval needs at least {minimum}"
+    return f"{min(videos)} independent videos in a set; an interval needs at least {minimum}"

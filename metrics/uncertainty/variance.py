@@ -39,7 +39,7 @@ def variance(sums: Sequence[Array], halved: Sequence[Array] = ()) -> Variance:
     terms = whole
     if halved:
         # The mean over the two halves: each cluster is in one of them.
-        terms = [_WHOLE * all_ + _HALF * squares(half) / 2 for all_, half in zip(whole, halved, strict=True)]
+        terms = [_WHOLE * all_ + _HALF * squares(half, 2) / 2 for all_, half in zip(whole, halved, strict=True)]
     return bounded(terms, sum(float(of_set.sum()) for of_set in whole))
 
 
@@ -59,10 +59,15 @@ def bounded(terms: Sequence[Array], largest: float) -> Variance:
     return Variance(value, max(1.0, 2 * value**2 / noise) if noise > 0 else np.inf)
 
 
-def squares(sums: Array) -> Array:
-    """What each cluster of a set has in the infinitesimal jackknife's variance."""
-    clusters = len(sums)
-    return np.asarray((sums - sums.mean()) ** 2 * (clusters / (clusters - 1)))
+def squares(sums: Array, means: float = 1) -> Array:
+    """What each cluster of a set has in the infinitesimal jackknife's variance.
+
+    Args:
+        sums: (clusters,) what they contribute.
+        means: how many have been taken from the set's own samples and are at its samples' expense: one for each part
+            within which influences are centred.
+    """
+    return np.asarray((sums - sums.mean()) ** 2 * (len(sums) / (len(sums) - means)))
 
 
 def _noise(terms: Array) -> float:

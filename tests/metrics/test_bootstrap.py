@@ -7,11 +7,11 @@ from vidgauge.metrics.uncertainty.bootstrap import bootstrap
 from vidgauge.metrics.uncertainty.interval import Interval
 
 
-def mean_interval(values: np.ndarray, sources: list[str], seed: int = 0) -> Interval:
+def mean_interval(values: np.ndarray, sources: list[str], seed: int = 0, replicates: int = 2000) -> Interval:
     def mean(counts: np.ndarray) -> float:
         return float(np.average(values, weights=counts))
 
-    return bootstrap(mean, float(values.mean()), [sources], replicates=2000, level=0.95, minimum=10, seed=seed)
+    return bootstrap(mean, float(values.mean()), [sources], replicates=replicates, level=0.95, minimum=10, seed=seed)
 
 
 def ends(interval: Interval) -> tuple[float, float]:
@@ -37,8 +37,8 @@ def test_clips_of_one_file_are_not_independent() -> None:
 
 def test_same_seed_same_interval() -> None:
     values, sources = np.random.default_rng(2).normal(size=30), [str(i) for i in range(30)]
-    assert mean_interval(values, sources, 3) == mean_interval(values, sources, 3)
-    assert mean_interval(values, sources, 3) != mean_interval(values, sources, 4)
+    assert mean_interval(values, sources, 3, 100) == mean_interval(values, sources, 3, 100)
+    assert mean_interval(values, sources, 3, 100) != mean_interval(values, sources, 4, 100)
 
 
 def test_too_few_videos_have_no_interval_but_a_reason() -> None:

@@ -141,7 +141,7 @@ def test_halves_take_out_what_pairs_of_samples_count_twice(apart: float, plain: 
         ]
         # Without its bounds, which a single pair of sets needs, the mean over draws is unbiased.
         whole, half = (sum(float(np.sum(x**2)) * n / (n - 1) for x in of_sets) for of_sets in sums)
-        exact.append(1.5 * whole - 0.25 * half / 2)
+        exact.append(1.5 * whole - 0.25 * half / 2 * (n - 1) / (n - 2))
     spread = np.sqrt(2 * dimensions * (2 / n) ** 2 + 4 * (2 / n) * apart**2)
     assert np.std(values) == pytest.approx(spread, rel=0.1)
     assert np.sqrt(np.mean(simple)) == pytest.approx(plain * spread, rel=0.06)
@@ -154,7 +154,7 @@ def test_with_halves_a_mean_keeps_its_error_and_bounds_hold() -> None:
     groups = [names(400), names(400)]
     means = [of_mean(a), -of_mean(b)]
     within = halved(lambda x, y: [of_mean(x), -of_mean(y)], a, b, groups=groups)
-    assert standard_error(means, groups, halved=within) == pytest.approx(standard_error(means, groups), rel=0.01)
+    assert standard_error(means, groups, halved=within) == pytest.approx(standard_error(means, groups), rel=0.003)
     for factor, share in ((0.0, 1.0), (100.0, 0.5)):
         bounded = standard_error(means, groups, halved=[factor * x for x in within]) ** 2
         assert bounded == pytest.approx(share * standard_error(means, groups) ** 2)
