@@ -88,14 +88,10 @@ class CheckedRows:
 def checked_row_pair(a_nd: "ArrayLike | Rows", b_nd: "ArrayLike | Rows") -> tuple[CheckedRows, CheckedRows]:
     """Two sets of features, (N, D) and (M, D) with one D that is at least 1, to be read part by part."""
     a, b = CheckedRows(a_nd, "features", 2), CheckedRows(b_nd, "features", 2)
-    _check_dimensions(a.shape[1], b.shape[1])
-    return a, b
-
-
-def checked_pair(a_nd: ArrayLike, b_nd: ArrayLike) -> tuple[Array, Array]:
-    """Two sets of features, (N, D) and (M, D) with one D that is at least 1."""
-    a, b = checked(a_nd, "features", 2), checked(b_nd, "features", 2)
-    _check_dimensions(a.shape[1], b.shape[1])
+    if a.shape[1] != b.shape[1]:
+        raise UsageError(f"features have {a.shape[1]} and {b.shape[1]} dimensions; they must have the same number")
+    if a.shape[1] == 0:
+        raise UsageError("features have no dimensions; they need at least one")
     return a, b
 
 
@@ -112,13 +108,6 @@ def checked_counts(counts: ArrayLike | None, n: int) -> Array:
 def equal_parts(n: int, parts: int) -> list[slice]:
     """Contiguous parts of n samples, of one size but for rounding, which is that of published code."""
     return [slice(start, end) for start, end in pairwise(part * n // parts for part in range(parts + 1))]
-
-
-def _check_dimensions(a: int, b: int) -> None:
-    if a != b:
-        raise UsageError(f"features have {a} and {b} dimensions; they must have the same number")
-    if a == 0:
-        raise UsageError("features have no dimensions; they need at least one")
 
 
 def _numbers(values: Any, what: str) -> Array:  # noqa: ANN401 - whatever a caller takes for an array

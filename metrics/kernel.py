@@ -5,6 +5,7 @@ Bińkowski et al., arXiv 1801.01401, equation 4, for images (KID); Unterthiner e
 
 from collections.abc import Iterator
 from functools import cached_property
+from threading import Lock
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -130,6 +131,7 @@ class KernelDistance:
         self._estimator = estimator
         self._a, self._b = _Grouped(a, groups_a), _Grouped(b, groups_b)
         self._kernel = _Polynomial(degree, 1 / a.shape[1] if gamma is None else gamma, coef0)
+        self._making = Lock()
 
     def __call__(self, *counts: ArrayLike) -> float:
         """The distance when sample i of the first set counts ``counts[0][i]`` times, and so on; once if none are given.
@@ -142,7 +144,8 @@ class KernelDistance:
             within = sum(self._mean(sums.sum(), diagonal.sum(), len(sums)) for sums, diagonal in self._within)
             return within - 2 * self._across[0]()
         of_a, of_b = (x.counts(of_set) for x, of_set in zip((a, b), counts, strict=True))
-        sums_aa, sums_bb, sums_ab = self._group_sums
+        with self._making:  # by one of the threads that replicates are computed in, for all
+            sums_aa, sums_bb, sums_ab = self._group_sums
         within = 0.0
         for x, c, sums, diagonal_n in zip((a, b), (of_a, of_b), (sums_aa, sums_bb), self._diagonals, strict=True):
             within += self._mean(float(c @ sums @ c), float(c @ x.summed(diagonal_n)), float(c @ x.sizes))
@@ -237,12 +240,11 @@ class _Grouped:
 class _Polynomial:
     def __init__(self, degree: int, gamma: float, coef0: float) -> None:
         self._degree, self._gamma, self._coef0 = degree, gamma, coef0
-        self._room = np.empty((2, _TILE * _TILE))  # new memory for each tile would take as long as its numbers
 
-    def __call__(self, x_nd: Array, y_md: Array) -> Array:
-        """The kernel between a tile of samples and another, (N, M); the next call overwrites it."""
+    def __call__(self, x_nd: Array, y_md: Array, room: Array) -> Array:
+        """The kernel between a tile of samples and another, (N, M); the next call with that room overwrites it."""
         shape = len(x_nd), len(y_md)
-        inner, power = (room[: shape[0] * shape[1]].reshape(shape) for room in self._room)
+        inner, power = (half[: shape[0] * shape[1]].reshape(shape) for half in room)
         np.matmul(x_nd, y_md.T, out=inner)
         return self._of(inner, power)
 
@@ -260,17 +262,22 @@ class _Polynomial:
         return power
 
 
+def _room() -> Array:
+    """For a tile and what it is made of: new memory for each would take as long as its numbers."""
+    return np.empty((2, _TILE * _TILE))
+
+
 def _tiles(n: int, start: int = 0) -> Iterator[slice]:
     return (slice(first, min(first + _TILE, n)) for first in range(start, n, _TILE))
 
 
 def _own_sums(x: CheckedRows, kernel: _Polynomial) -> Array:
     """For each sample the sum of its kernel with all samples, itself included."""
-    sums = np.zeros(len(x))
+    sums, room = np.zeros(len(x)), _room()
     for rows in _tiles(len(x)):
         x_part = x[rows]
         for columns in _tiles(len(x), rows.start):  # the kernel is symmetric
-            tile = kernel(x_part, x[columns])
+            tile = kernel(x_part, x[columns], room)
             sums[rows] += tile.sum(axis=1)
             if columns != rows:
                 sums[columns] += tile.sum(axis=0)
@@ -279,11 +286,11 @@ def _own_sums(x: CheckedRows, kernel: _Polynomial) -> Array:
 
 def _mutual_sums(x: CheckedRows, y: CheckedRows, kernel: _Polynomial) -> tuple[Array, Array]:
     """For each sample of x the sum of its kernel with all of y, and the other way about."""
-    of_x, of_y = np.zeros(len(x)), np.zeros(len(y))
+    of_x, of_y, room = np.zeros(len(x)), np.zeros(len(y)), _room()
     for rows in _tiles(len(x)):
         x_part = x[rows]
         for columns in _tiles(len(y)):
-            tile = kernel(x_part, y[columns])
+            tile = kernel(x_part, y[columns], room)
             of_x[rows] += tile.sum(axis=1)
             of_y[columns] += tile.sum(axis=0)
     return of_x, of_y
@@ -291,12 +298,12 @@ def _mutual_sums(x: CheckedRows, y: CheckedRows, kernel: _Polynomial) -> tuple[A
 
 def _group_sums(x: _Grouped, y: _Grouped, kernel: _Polynomial) -> Array:
     """Sums of the kernel over all pairs of samples, for each pair of groups."""
-    sums = np.zeros((len(x.sizes), len(y.sizes)))
+    sums, room = np.zeros((len(x.sizes), len(y.sizes))), _room()
     for rows in _tiles(len(x.rows)):
         x_part = x.part(rows)
         for columns in _tiles(len(y.rows), rows.start if x is y else 0):
             y_part = y.part(columns)
-            tile = kernel(x_part.features_nd, y_part.features_nd)
+            tile = kernel(x_part.features_nd, y_part.features_nd, room)
             part = np.add.reduceat(np.add.reduceat(tile, x_part.starts, axis=0), y_part.starts, axis=1)
             sums[np.ix_(x_part.groups, y_part.groups)] += part
             if x is y and columns != rows:

@@ -1,6 +1,7 @@
 """The kernel distance against the double sum it abbreviates, scikit-learn's kernel, torchmetrics and torch-fidelity."""
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -123,6 +124,15 @@ def test_groups_and_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch, tile: 
     repeated = brute_force(np.repeat(a, counts_a, axis=0), np.repeat(b, counts_b, axis=0))
     assert grouped(counts_a, counts_b) == pytest.approx(repeated, rel=1e-10)
     assert KernelDistance(a, b)(counts_a, counts_b) == pytest.approx(repeated, rel=1e-10)
+
+
+def test_what_is_counted_can_be_asked_in_several_threads() -> None:
+    a, b = features(16, 700), features(17, 600)
+    counts = [(np.full(700, float(number)), np.ones(600)) for number in range(1, 9)]
+    alone, shared = KernelDistance(a, b), KernelDistance(a, b)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda both: shared(*both), counts))
+    assert found == [alone(*both) for both in counts]
 
 
 def test_memory_does_not_grow_with_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
