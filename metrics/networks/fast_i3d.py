@@ -1,12 +1,13 @@
 """I3D made fast for inference: the same function of the same weights, equal but for rounding.
 
 Batch norms are folded into the convolutions before them; everything stays in the layout of channels last, whose axes
-are written out (B, T, H, W, C). On the CPU, where the arithmetic is what takes the time, convolutions of 3x3x3 go by
-Winograd's algorithm and those of 1x1x1 by a matrix product, and clips pass one by one, for they fit the caches then.
+are written out (B, T, H, W, C). On the CPU, where the arithmetic is what takes the time, convolutions go by Winograd's
+algorithm, those of 1x1x1 by a matrix product, and clips pass one by one, for they fit the caches then.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import torch
@@ -43,12 +44,12 @@ class FastI3D(nn.Module):
     def extract(self, video_bcthw: Tensor) -> dict[str, Tensor]:
         """The same as `I3D.extract`."""
         check_clips(video_bcthw)
-        return read_outputs(self.pool(2 * video_bcthw - 1), self.Logits)
+        at_once = torch.split(video_bcthw, 1) if video_bcthw.is_cpu else [video_bcthw]
+        return read_outputs(torch.cat([self.pool(2 * clips - 1) for clips in at_once]), self.Logits)
 
     def pool(self, video_bcthw: Tensor) -> Tensor:
         """The same as `I3D.pool`."""
-        at_once = torch.split(video_bcthw, 1) if video_bcthw.is_cpu else [video_bcthw]
-        mixed = torch.cat([self.layers(clips.permute(0, 2, 3, 4, 1).contiguous()) for clips in at_once])
+        mixed = self.layers(video_bcthw.permute(0, 2, 3, 4, 1).contiguous())
         pooled: Tensor = self.AvgPool3d(mixed.permute(0, 4, 1, 2, 3))
         return pooled
 
@@ -66,31 +67,32 @@ class FoldedUnit(nn.Module):
         self.kernel_size, self.stride = first.kernel_size, first.stride
         folded = [_fold(unit) for unit in units]
         weight, bias = torch.cat([one for one, _ in folded]), torch.cat([one for _, one in folded])
-        layout = torch.channels_last_3d
-        self.weight = nn.Parameter(weight.to(first.weight.dtype).contiguous(memory_format=layout), requires_grad=False)
-        self.bias = nn.Parameter(bias.to(first.weight.dtype), requires_grad=False)
-        thrice = self.kernel_size == (3, 3, 3)
-        self.transformed: Tensor | None
-        self.register_buffer(
-            "transformed", winograd.transform_kernel(weight).to(first.weight.dtype) if thrice else None
-        )
+        self.weight = nn.Parameter(weight.to(first.weight, memory_format=torch.channels_last_3d), requires_grad=False)
+        self.bias = nn.Parameter(bias.to(first.weight), requires_grad=False)
+        transform, self._on_cpu = _ON_CPU[self.kernel_size]
+        self.transformed: Tensor
+        self.register_buffer("transformed", transform(weight).to(first.weight))
 
     def forward(self, video_bthwc: Tensor) -> Tensor:
         """(B, T, H, W, C), of which the stride leaves every so manieth, rounded up."""
-        if not video_bthwc.is_cpu or torch.is_autocast_enabled("cpu"):
-            convolved = self._convolve(video_bthwc)
-        elif self.transformed is not None:
-            convolved = winograd.convolve(video_bthwc, self.transformed, self.bias)
-        elif self.kernel_size == (1, 1, 1):
-            convolved = F.linear(video_bthwc, self.weight.flatten(1), self.bias)
-        else:
-            convolved = self._convolve(video_bthwc)
-        return convolved.relu_()
+        if video_bthwc.is_cpu and not torch.is_autocast_enabled("cpu"):
+            return self._on_cpu(video_bthwc, self.transformed, self.bias).relu_()
+        return self._directly(video_bthwc.permute(0, 4, 1, 2, 3)).relu_().permute(0, 2, 3, 4, 1).contiguous()
 
-    def _convolve(self, video_bthwc: Tensor) -> Tensor:
-        padded = pad_same(video_bthwc.permute(0, 4, 1, 2, 3), self.kernel_size, self.stride)
-        convolved = F.conv3d(padded, self.weight, self.bias, self.stride)
-        return convolved.permute(0, 2, 3, 4, 1).contiguous()
+    def _directly(self, video_bcthw: Tensor) -> Tensor:
+        if self.stride == (1, 1, 1):  # as much padding before as behind
+            around = [size // 2 for size in self.kernel_size]
+            return F.conv3d(video_bcthw, self.weight, self.bias, padding=around)
+        padded = pad_same(video_bcthw, self.kernel_size, self.stride)
+        return F.conv3d(padded, self.weight, self.bias, self.stride)
+
+
+_ON_CPU: dict[tuple[int, ...], tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
+    (7, 7, 7): (winograd.transform_halving_kernel, winograd.convolve_halving),
+    (3, 3, 3): (winograd.transform_kernel, winograd.convolve),
+    (1, 1, 1): (partial(torch.flatten, start_dim=1), F.linear),
+}
+"""By the size of the kernel: how it is prepared, and what takes the video, the prepared kernel and the bias."""
 
 
 class FastMaxPool(nn.Module):

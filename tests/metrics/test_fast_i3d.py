@@ -11,7 +11,7 @@ from torch.nn import functional
 from vidgauge.errors import UsageError
 from vidgauge.metrics.networks import build_network, winograd
 from vidgauge.metrics.networks.fast_i3d import FastI3D, FastMaxPool, FastMixed, FoldedUnit
-from vidgauge.metrics.networks.i3d import I3D, MaxPoolSame, Mixed, Unit
+from vidgauge.metrics.networks.i3d import I3D, MaxPoolSame, Mixed, Unit, pad_same
 from vidgauge.metrics.networks.optimisable import Optimisable
 
 
@@ -55,6 +55,36 @@ def test_winograd_is_the_convolution(
         torch.testing.assert_close(found, expected, rtol=0, atol=bound * float(expected.abs().max()))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(1, 1, 2, 3), (2, 4, 6, 8), (1, 5, 7, 25)])
+def test_winograd_is_the_convolution_with_stride_two(
+    shape: tuple[int, int, int, int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(shape[0], 3, *shape[1:], generator=generator, dtype=dtype)
+    weight = torch.randn(5, 3, 7, 7, 7, generator=generator, dtype=dtype)
+    bias = torch.randn(5, generator=generator, dtype=dtype)
+    padded = pad_same(x.double(), (7, 7, 7), (2, 2, 2))
+    expected = last(functional.conv3d(padded, weight.double(), bias.double(), 2)).to(dtype)
+    bound = 1e-5 if dtype == torch.float32 else 1e-13
+    for at_once in (1, 2**22):
+        monkeypatch.setattr(winograd, "_AT_ONCE", at_once)
+        found = winograd.convolve_halving(last(x), winograd.transform_halving_kernel(weight), bias)
+        torch.testing.assert_close(found, expected, rtol=0, atol=bound * float(expected.abs().max()))
+
+
+def test_transforms_are_the_papers() -> None:
+    """F(4, 3) of arXiv 1509.09308, section 4.3."""
+    inputs, kernel, outputs = winograd.transforms((0, 1, -1, 2, -2), 4, 3)
+    paper = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0]]
+    paper += [[0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
+    torch.testing.assert_close(inputs, torch.tensor(paper, dtype=torch.float64))
+    paper = [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]
+    torch.testing.assert_close(24 * kernel, torch.tensor(paper, dtype=torch.float64))
+    paper = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+    assert torch.equal(outputs, torch.tensor(paper, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 5, 7, 8), (1, 6, 4, 9)])
 @pytest.mark.parametrize(
     ("kernel", "stride"),
@@ -78,7 +108,7 @@ def test_folding(kernel: int, step: int, eps: float, dtype: torch.dtype) -> None
     fast = FoldedUnit([unit])
     atol = bound * float(expected.max())
     torch.testing.assert_close(fast(last(x)), last(expected), rtol=0, atol=atol)
-    torch.testing.assert_close(fast._convolve(last(x)).relu(), last(expected), rtol=0, atol=atol)  # as on other devices
+    torch.testing.assert_close(last(fast._directly(x).relu()), last(expected), rtol=0, atol=atol)  # as on other devices
 
 
 def test_one_block() -> None:
