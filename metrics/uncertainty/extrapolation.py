@@ -180,10 +180,11 @@ def _weight_of_pairs(weights: Array) -> float:
 
 
 def _means_taken(weights: Array) -> float:
-    """How many means of parts the line's influences have at their samples' expense.
+    """The `squares` of the line's influences are too small by so many means, or too large.
 
-    Of a mean over N a sample contributes its distance from ``sum of weight_k * mean of its part of N/k``. By its
-    variance, which follows from that of the part's mean (k/N) and of two nested ones (that of the larger).
+    To a mean over N a sample contributes its distance from ``sum of weight_k * mean of its part of N/k``. The variance
+    of that distance follows from those of a part's mean, k/N, and of the means of two parts of which one lies in the
+    other: k/N of the larger.
     """
     parts = 2.0 ** np.arange(len(weights))
     return float(2 * weights @ parts - weights @ np.minimum.outer(parts, parts) @ weights)

@@ -17,6 +17,7 @@ import numpy as np
 from vidgauge.metrics.arrays import Array
 
 _WHOLE, _HALF = 1.5, -0.25
+_FEWEST = 4
 
 
 class Variance(NamedTuple):
@@ -32,12 +33,12 @@ def variance(sums: Sequence[Array], halved: Sequence[Array] = ()) -> Variance:
 
     Args:
         sums: for each set, or each group of sets that share clusters, what each cluster contributes.
-        halved: the same for clusters within their own half of the sets; without them the variance is the infinitesimal
-            jackknife's, which is too large rather than too small.
+        halved: the same for clusters within their own half of the sets; without them, or with fewer than two clusters
+            in a half, the variance is the infinitesimal jackknife's, which is too large rather than too small.
     """
     whole = [squares(of_set) for of_set in sums]
     terms = whole
-    if halved:
+    if halved and min(map(len, sums)) >= _FEWEST:
         # The mean over the two halves: each cluster is in one of them.
         terms = [_WHOLE * all_ + _HALF * squares(half, 2) / 2 for all_, half in zip(whole, halved, strict=True)]
     return bounded(terms, sum(float(of_set.sum()) for of_set in whole))
@@ -64,8 +65,8 @@ def squares(sums: Array, means: float = 1) -> Array:
 
     Args:
         sums: (clusters,) what they contribute.
-        means: how many have been taken from the set's own samples and are at its samples' expense: one for each part
-            within which influences are centred.
+        means: how many means of the same clusters have been taken from them, which leave the squares too small: one for
+            each part within which influences are centred.
     """
     return np.asarray((sums - sums.mean()) ** 2 * (len(sums) / (len(sums) - means)))
 

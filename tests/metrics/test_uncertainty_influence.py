@@ -148,6 +148,11 @@ def test_halves_take_out_what_pairs_of_samples_count_twice(apart: float, plain: 
     assert np.sqrt(np.mean(exact)) == pytest.approx(spread, rel=0.06)
 
 
+def test_two_clusters_cannot_be_halved() -> None:
+    sums = np.array([1.0, -1.0])
+    assert variance([sums], [np.zeros(2)]) == variance([sums])
+
+
 def test_with_halves_a_mean_keeps_its_error_and_bounds_hold() -> None:
     generator = np.random.default_rng(5)
     a, b = generator.normal(size=400), generator.normal(size=400)
