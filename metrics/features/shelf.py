@@ -2,7 +2,7 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +70,14 @@ class Shelf:
         Raises:
             VidgaugeError: if it is damaged, or its features were made in another way.
         """
-        way = read_facts(path)["way"]
-        differing = [name for name in self.way if name != "made_by" and way.get(name) != self.way[name]]
-        if differing:
-            said = "; ".join(f"{name} {way.get(name)}, not {self.way[name]}" for name in differing)
-            raise UsageError(f"{path}: holds features made in another way: {said}")
+        theirs, ours = (dict(_leaves(way)) for way in (read_facts(path)["way"], self.way))
+        differing = [name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)]
+        if said := [
+            f"{name} {theirs.get(name)}, not {ours.get(name)}"
+            for name in sorted(differing)
+            if not name.startswith("made_by")
+        ]:
+            raise UsageError(f"{path}: holds features made in another way: {'; '.join(said)}")
         self._enter(path, None)
 
     def __contains__(self, video: str) -> bool:
@@ -181,6 +184,14 @@ class ShelvedRows:
                 self._open.popitem(last=False)
         self._open.move_to_end(number)
         return self._open[number]
+
+
+def _leaves(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, fact in facts.items():
+        if isinstance(fact, dict):
+            yield from _leaves(fact, f"{above}{name} ")
+        else:
+            yield above + name, list(fact) if isinstance(fact, tuple) else fact
 
 
 def _output(path: Path, name: str) -> NDArray[np.float32]:
