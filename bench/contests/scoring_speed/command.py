@@ -1,8 +1,4 @@
-"""``vidgauge score`` as a process, timed, and told how much memory it took.
-
-``python -m vidgauge.bench.contests.scoring_speed.command FILE ARGUMENTS`` runs that command line of ours and writes a
-``Peaks`` as JSON into the file.
-"""
+"""``vidgauge score`` as a process, timed, and watched for the memory that it takes."""
 
 import json
 import subprocess
@@ -10,22 +6,23 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidgauge.cli import run as run_command_line
 from vidgauge.errors import VidgaugeError
-from vidgauge.record import Frozen
 
+_COMMAND = [sys.executable, "-P", "-c", "from vidgauge.cli import main; main()", "score"]
 _PROCESSES = Path("/proc")
 _DECODER = b"decoding_worker"
-"""In the command line of such a process; one that has just been forked still has ours, and our memory."""
-_LOOK_SECONDS = 0.05
+"""In the command line of such a process; one that has just been forked still has its parent's, and its memory."""
+_LOOK_SECONDS = 0.02
 
 
-class Peaks(Frozen):
+@dataclass(frozen=True)
+class Peaks:
     """Most resident memory."""
 
     own_bytes: int
@@ -53,59 +50,53 @@ def score(arguments: list[str], threads: int) -> Scored:
         VidgaugeError: where it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "peaks.json"
-        line = ["score", *arguments, "--threads", str(threads), "--store", str(Path(folder) / "records"), "--json"]
-        command = [sys.executable, "-P", "-m", "vidgauge.bench.contests.scoring_speed.command", str(told), *line]
+        command = [*_COMMAND, *arguments, "--threads", str(threads), "--store", f"{folder}/records.sqlite", "--json"]
         began = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
-        seconds = time.perf_counter() - began
-        if done.returncode:
-            raise VidgaugeError(f"vidgauge score ended with status {done.returncode}: {done.stderr.strip()[-200:]}")
-        records: list[dict[str, Any]] = json.loads(done.stdout)
-        peaks = Peaks.model_validate_json(told.read_text()) if told.exists() else None
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+            watch = _Watch(process.pid)
+            said, complaint = process.communicate()
+            seconds = time.perf_counter() - began
+        peaks = watch.finish()
+    if process.returncode:
+        raise VidgaugeError(f"vidgauge score ended with status {process.returncode}: {complaint.strip()[-200:]}")
+    records: list[dict[str, Any]] = json.loads(said)
     return Scored(seconds, {record["protocol"]["name"]: record["value"] for record in records}, peaks)
 
 
-class Decoders(threading.Thread):
-    """Keeps the largest peak of the processes that decode, which are gone in the end."""
+class _Watch(threading.Thread):
+    """Keeps the peaks of a process and of its decoders, which are gone in the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
-        self._largest = 0
+        self._process = _PROCESSES / str(process)
+        self._own, self._decoder = 0, 0
         self._over = threading.Event()
         self.start()
 
     def run(self) -> None:
-        """Look at them again and again."""
         while not self._over.wait(_LOOK_SECONDS):
-            for children in (_PROCESSES / "self/task").glob("*/children"):
-                with suppress(OSError):  # a thread or a process that has ended meanwhile
-                    for process in children.read_text().split():
-                        if _DECODER in (_PROCESSES / process / "cmdline").read_bytes():
-                            self._largest = max(self._largest, peak_bytes(process))
+            self._own = max(self._own, _peak(self._process))
+            for child in self._children():
+                with suppress(OSError):  # it has ended meanwhile
+                    if _DECODER in (child / "cmdline").read_bytes():
+                        self._decoder = max(self._decoder, _peak(child))
 
-    def finish(self) -> int:
-        """The largest that was seen."""
+    def _children(self) -> Iterator[Path]:
+        for children in self._process.glob("task/*/children"):
+            with suppress(OSError):  # a thread that has ended meanwhile
+                yield from (_PROCESSES / child for child in children.read_text().split())
+
+    def finish(self) -> Peaks | None:
+        """What was seen last, which is what there was most of."""
         self._over.set()
         self.join()
-        return self._largest
+        return Peaks(self._own, self._decoder) if self._own else None
 
 
-def peak_bytes(process: str) -> int:
-    """Most memory that a process had resident; 0 where the system does not tell."""
-    lines = (_PROCESSES / process / "status").read_text().splitlines()
-    return 1024 * next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
-
-
-def main() -> None:
-    """Run the command line that the arguments hold."""
-    decoders = Decoders()
-    status = run_command_line(sys.argv[2:])
-    if (_PROCESSES / "self/status").exists():
-        found = Peaks(own_bytes=peak_bytes("self"), decoder_bytes=decoders.finish())
-        Path(sys.argv[1]).write_text(found.model_dump_json())
-    sys.exit(status)
-
-
-if __name__ == "__main__":
-    main()
+def _peak(process: Path) -> int:
+    """Most bytes that it had resident; 0 where the system does not tell."""
+    with suppress(OSError):  # it has ended meanwhile
+        for line in (process / "status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    return 0
