@@ -65,11 +65,10 @@ def _videos(parts: Iterable[_Part]) -> list[str]:
                     lines.append(f"| {what} | {escape(record.subject.name)} | {_value(record)} | {_value(ratio)} |")
         both = part.get(_OURS, "whole / decoding and network alone", "time_ratio")
         alone = part.ratio(_OURS, "whole", "network alone")
-        lines += [
-            "",
-            f"Our whole takes {_value(alone)} of our network alone, {_value(both)} of decoding and network one ",
-        ]
-        lines[-1] += f"after the other. {part.noise_floor()}"
+        said = (
+            f"Our whole takes {_value(alone)} times as long as our network alone, and {_value(both)} times as long as "
+        )
+        lines += ["", f"{said}decoding and network one after the other. {part.noise_floor()}"]
     return lines
 
 
@@ -104,9 +103,9 @@ def _distances(parts: Sequence[_Part]) -> list[str]:
         for tool in others:
             cells += [_median(part.get(tool, "distance", "seconds")), _value(part.ratio(tool, "distance", "distance"))]
         lines.append(f"| {' | '.join(cells)} |")
-    found = {one.details["scipy"] for part in ordered for one in part.of("seconds") if one.value is not None}
+    versions = {one.details["scipy"] for part in ordered for one in part.of("seconds") if one.value is not None}
     furthest = max(_disagreement(part) for part in ordered)
-    lines += ["", f"SciPy {', '.join(sorted(found))}. All distances agree to {furthest:.0e}.\n"]
+    lines += ["", f"SciPy {', '.join(sorted(versions))}. All distances agree to {furthest:.0e}.\n"]
     return lines
 
 
@@ -148,8 +147,8 @@ def _rescoring(parts: Iterable[_Part]) -> list[str]:
         clips, protocol = part.config["clips"], part.config["protocol"]
         lines.append(
             f"`vidgauge score --protocol {protocol}` on {clips} + {clips} clips that it has not seen takes "
-            f"{_median(first)} s, and {_median(again)} s when it is run again: {_value(ratio)} times as long. "
-            "The scores are equal.\n"
+            f"{_median(first)} s, and {_median(again)} s when run again: the first takes {_value(ratio)} times as "
+            "long. The scores are equal.\n"
         )
     return lines
 
@@ -202,6 +201,7 @@ def _versions(records: Sequence[Record]) -> str:
     }
     loads = [one.details["load_average_before"] for one in records if one.subject.kind == "part"]
     known = [load for load in loads if load is not None]
-    said = ", ".join(f"{tool} {version}" for tool, version in sorted(found.items()))
-    load = f" Load average before the parts: {min(known):g} to {max(known):g}." if known else ""
-    return f"{escape(said)}.{load}\n"
+    said = [", ".join(f"{tool} {version}" for tool, version in sorted(found.items()))]
+    if known:
+        said.append(f"Load average before the parts: {min(known):g} to {max(known):g}")
+    return escape("".join(f"{each}. " for each in said if each).strip()) + "\n"
