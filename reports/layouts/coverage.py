@@ -1,5 +1,6 @@
 """Intervals and tests against simulated sets: one table for each thing that they are about, one row a setting."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from vidgauge.record import Record
@@ -21,7 +22,7 @@ Cell = Callable[[Record], str]
 
 @LAYOUTS.register("coverage")
 def coverage(records: Sequence[Record]) -> str:
-    """Shares with their 95 % intervals; the usual standard error and half width, by what the true spread makes them."""
+    """Shares with their 95 % intervals; standard errors and half widths by what the true spread makes them."""
     tables: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.subject.kind in ("interval", "test"):
@@ -48,8 +49,8 @@ def _cells(kind: str, about: str) -> dict[str, Cell]:
         cells |= {"true value": _number("target"), "mean": _number("mean")}
     elif about == "score":
         cells["expected"] = _number("target")
-    cells |= {"true spread": _number("standard_deviation"), "standard error": _ratio("standard_error", 1.0)}
-    return cells | {"half width": _ratio("half_width", 1.96), "covered": _share if about != "score" else _judged}
+    cells |= {"true spread": _number("standard_deviation"), "standard error": _error}
+    return cells | {"half width": _half_width, "covered": _share if about != "score" else _judged}
 
 
 def _setting(record: Record) -> str:
@@ -82,9 +83,15 @@ def _number(key: str) -> Cell:
     return lambda record: f"{record.details[key]:.4g}"
 
 
-def _ratio(key: str, unit: float) -> Cell:
-    """As a multiple of what the true spread makes it."""
-    return lambda record: f"{record.details[key] / unit / record.details['standard_deviation']:.2f}"
+def _error(record: Record) -> str:
+    """The root of the mean variance that standard errors claim, by the true spread."""
+    found = record.details
+    return f"{math.sqrt(found['standard_error_squared_mean']) / found['standard_deviation']:.2f}"
+
+
+def _half_width(record: Record) -> str:
+    """The usual one, by that of a normal variable whose spread is known."""
+    return f"{record.details['half_width'] / (1.96 * record.details['standard_deviation']):.2f}"
 
 
 def _share(record: Record) -> str:
@@ -103,10 +110,11 @@ def _large(record: Record) -> bool:
 
 
 def _sum(records: Sequence[Record]) -> str:
-    large = [record for record in records if _large(record)]
-    shares = [record.value for record in large if record.value is not None]
+    shares = [record.value for record in records if record.value is not None and _large(record)]
+    if not shares:
+        return ""
     within = sum(_LOW <= share <= _HIGH for share in shares)
     return (
-        f"Of N >= 4 D, {within} of {len(large)} rows cover {_LOW:.0%} to {_HIGH:.0%}: from {min(shares):.1%} to "
+        f"Of N >= 4 D, {within} of {len(shares)} rows cover {_LOW:.0%} to {_HIGH:.0%}: from {min(shares):.1%} to "
         f"{max(shares):.1%}.\n"
     )
