@@ -58,7 +58,8 @@ class Extraction:
     def without(self, reasons: Mapping[NetworkUse, str]) -> None:
         """Do without some of the networks, for reasons that stand for their evidence."""
         for lane in self._lanes:
-            lane.refusal = lane.refusal or reasons.get(lane.extractor.use, "")
+            if reason := reasons.get(lane.extractor.use):
+                lane.refusal, lane.absent = reason, True
 
     def run(
         self,
@@ -162,5 +163,6 @@ def _show(video: str, of_one_file: Iterator[Clip | Failure], lanes: Sequence[Lan
 
 
 def _check_that_any_takes_them(lanes: Sequence[Lane]) -> None:
-    if lanes and all(lane.refusal for lane in lanes):
-        raise UsageError(lanes[0].refusal)
+    present = [lane for lane in lanes if not lane.absent]
+    if present and all(lane.refusal for lane in present):
+        raise UsageError(present[0].refusal)

@@ -50,6 +50,8 @@ class Lane:
         self.extractor, self.shelf, self._batch_size = extractor, shelf, batch_size
         self.refusal = ""
         """Why the network does not take these clips; it is asked no more."""
+        self.absent = False
+        """Whether that is because there is no network."""
         self._failures: dict[str, tuple[str, int]] = {}
         """Why a video failed, and after how many clips that are whole."""
         self._expected: set[str] = set()

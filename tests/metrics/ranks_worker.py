@@ -10,7 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_features import FIRST, Corners
+from test_features import FIRST, Corners  # type: ignore[import-not-found] # beside this file
 
 from vidgauge.datasets.folder import list_videos
 from vidgauge.errors import VidgaugeError
@@ -35,7 +35,7 @@ def look(rank: int, videos: Path, cache: Path, out: Path, dies: int) -> None:
     try:
         with ranks_here("cpu") as ranks:
             network = Corners()
-            one = Extraction(list_videos(videos), FIRST, [network], FeatureCache(cache), ranks, batch_size=1)  # type: ignore[list-item] # a stand-in
+            one = Extraction(list_videos(videos), FIRST, [network], FeatureCache(cache), ranks, batch_size=1)
             found = one.run(workers=0, strict=False, advance=advance)
         if found:
             evidence = found[network.use]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vidgauge.datasets import write_video
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import Entry, list_videos
+from vidgauge.datasets.loading import iterate_clips
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics import extraction
 from vidgauge.metrics.evidence import Evidence
@@ -59,7 +60,7 @@ def videos(tmp_path: Path) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the videos that were decoded."""
     names: list[str] = []
-    real = extraction.iterate_clips
+    real = iterate_clips
 
     def noting(entries: Any, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - passed on
         def noted() -> Any:  # noqa: ANN401 - an iterator of entries

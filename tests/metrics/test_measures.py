@@ -123,7 +123,7 @@ def test_trials_are_averaged(name: str) -> None:
 
 
 def test_fid_and_kid_take_all_frames_together() -> None:
-    a, b = (evidence(seed).outputs["frames_ntd"].reshape(-1, 6) for seed in (1, 2))
+    a, b = (np.asarray(evidence(seed).outputs["frames_ntd"]).reshape(-1, 6) for seed in (1, 2))
     rule, sets = measured("fid")
     assert rule.statistic(*sets)() == pytest.approx(frechet_distance_of_features(a, b), rel=1e-10)
     rule, sets = measured("kid", subsets=5, size=30)

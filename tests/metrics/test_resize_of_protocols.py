@@ -7,7 +7,7 @@ import torch
 
 from vidgauge.datasets.spatial.rule import SpatialRule
 from vidgauge.errors import UsageError
-from vidgauge.metrics.extraction import Extractor, NetworkUse
+from vidgauge.metrics.extractor import Extractor, NetworkUse
 from vidgauge.metrics.protocols import PROTOCOLS
 
 
