@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -162,6 +163,7 @@ class ShelvedRows:
         self._row_n = starts + within
         self.shape = (len(self._row_n), *shape)
         self._open: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._lock = Lock()  # replicates of a bootstrap read in several threads
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -171,7 +173,9 @@ class ShelvedRows:
         out = np.empty((len(rows), *self.shape[1:]), np.float32)
         for number in np.unique(files):  # each once, in whatever order they are asked for
             of_file = files == number
-            out[of_file] = self._array(int(number))[rows[of_file]]
+            with self._lock:
+                array = self._array(int(number))
+            out[of_file] = array[rows[of_file]]
         return out
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401 - NumPy's
