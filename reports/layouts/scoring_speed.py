@@ -81,7 +81,8 @@ def _layers(parts: Iterable[_Part]) -> list[str]:
         lines.append("| --- | ---: | ---: | ---: |")
         for one in shares:
             size, time = one.details["flops"] / 1e9, one.details["median_seconds"] * 1e3
-            lines.append(f"| {escape(one.subject.config['what'])} | {size:.2f} | {time:.2f} | {_value(one)} |")
+            name = escape(one.subject.config["what"].removeprefix("layers."))
+            lines.append(f"| {name} | {size:.2f} | {time:.2f} | {_value(one)} |")
         worst = min(shares, key=lambda one: one.value or 0.0)
         rates = sorted(one.details["ceiling_flops_per_second"] / 1e9 for one in shares)
         said = f"Weighted by time {_value(part.get(_OURS, _MEAN, 'share_of_ceiling'))}; worst {_value(worst)} "
@@ -195,7 +196,7 @@ def _median(record: Record | None) -> str:
 
 def _versions(records: Sequence[Record]) -> str:
     found = {
-        record.subject.name: record.details["version"]
+        record.details["package"]: record.details["version"]
         for record in records
         if record.subject.kind == "scoring" and record.details.get("version")
     }

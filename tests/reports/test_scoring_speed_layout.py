@@ -36,7 +36,7 @@ def test_whole_and_network_of_each_and_what_the_whole_takes_over_its_parts() -> 
     part = {"kind": "videos", "part": "I3D", "clips": 6, "frames": 16, "height": 240, "width": 320, "threads": 2}
     whole, alone = "whole / vidgauge, whole", "network alone / vidgauge, network alone"
     lines = lines_of(
-        found(part, "vidgauge", "whole", "clips_per_second", 4, **INTERVAL, details={"version": "0.1"}),
+        found(part, "vidgauge", "whole", "clips_per_second", 4, **INTERVAL, details={"package": "vidgauge", "version": "0.1"}),
         found(part, "vidgauge", "network alone", "clips_per_second", 5),
         found(part, "b|c", "whole", "clips_per_second", 2),
         found(part, "b|c", whole, "time_ratio", 2, **INTERVAL),
@@ -68,7 +68,7 @@ def test_layers_come_by_time_and_the_worst_is_named() -> None:
 
     lines = lines_of(
         layer("a", 0.5, 0.01),
-        layer("b", 0.75, 0.02),
+        layer("layers.b", 0.75, 0.02),
         found(part, "vidgauge", "all, weighted by time", "share_of_ceiling", 0.667),
     )
     assert lines[4:6] == ["| b | 2.00 | 20.00 | 0.75 |", "| a | 2.00 | 10.00 | 0.5 |"]

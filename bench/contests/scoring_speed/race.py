@@ -79,7 +79,8 @@ class Race:
     def finding(self, entrant: Entrant, measure: Measure, result: dict[str, Any]) -> Finding:
         """Of an entrant that has its times, with all of them and its package's version."""
         samples = self.times.samples[entrant.name]
-        details = {"seconds": samples.seconds, "cpu_shares": samples.cpu_shares, "version": version(entrant.package)}
+        package = {"package": entrant.package, "version": version(entrant.package)}
+        details = {"seconds": samples.seconds, "cpu_shares": samples.cpu_shares} | package
         result = result | {"details": details | result.get("details", {})}
         return Finding(tool=entrant.tool, what=entrant.what, measure=measure, result=result)
 
