@@ -67,6 +67,13 @@ def with_own_counters(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> "
     return {name: tensor for name, tensor in tensors.items() if name not in counters} | counters
 
 
+def probabilities(logits: "Tensor") -> "Tensor":
+    """The softmax over the last axis, in at least float32: rounded to bfloat16, probabilities do not sum to 1."""
+    import torch
+
+    return logits.softmax(dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+
 NETWORKS: "Registry[Callable[..., nn.Module]]" = Registry("network", "vidgauge.metrics.networks")
 
 

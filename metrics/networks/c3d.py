@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.networks import NETWORKS, InputSpec
+from vidgauge.metrics.networks import NETWORKS, InputSpec, probabilities
 
 CLASSES = 101
 _FRAMES, _SIZE = 16, 112
@@ -83,7 +83,7 @@ class C3D(nn.Module):
         fc7_nd = F.relu(self.fc7(fc6_nd))
         logits_nd = self.fc8(fc7_nd)
         return {
-            "probabilities_nk": logits_nd.softmax(dim=1),
+            "probabilities_nk": probabilities(logits_nd),
             "logits_nd": logits_nd,
             "fc6_nd": fc6_nd,
             "fc7_nd": fc7_nd,

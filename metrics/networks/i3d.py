@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.networks import NETWORKS, InputSpec, with_own_counters
+from vidgauge.metrics.networks import NETWORKS, InputSpec, probabilities, with_own_counters
 from vidgauge.metrics.networks._i3d_names import port_names, tensorflow_names
 
 Triple = tuple[int, int, int]
@@ -182,7 +182,7 @@ def read_outputs(pooled: Tensor, last: nn.ModuleDict) -> dict[str, Tensor]:
     return {
         "logits_nd": logits_nd,
         "pool_nd": pooled.mean(dim=(2, 3, 4)),
-        "probabilities_nk": logits_nd.softmax(dim=1),
+        "probabilities_nk": probabilities(logits_nd),
     }
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as layers
 
 from vidgauge.errors import UsageError
-from vidgauge.metrics.networks import NETWORKS, InputSpec, with_own_counters
+from vidgauge.metrics.networks import NETWORKS, InputSpec, probabilities, with_own_counters
 
 _SIZE = 299
 _CLASSES = 1008
@@ -74,7 +74,7 @@ class Inception(nn.Module):
             )
         frames_ntd = self.pool(self.scale(video_bcthw.transpose(1, 2).flatten(0, 1))).reshape(batch, -1, 2048)
         logits_ntd = frames_ntd @ self.fc.weight.T
-        return {"frames_ntd": frames_ntd, "logits_ntd": logits_ntd, "probabilities_ntk": logits_ntd.softmax(dim=2)}
+        return {"frames_ntd": frames_ntd, "logits_ntd": logits_ntd, "probabilities_ntk": probabilities(logits_ntd)}
 
     def scale(self, frames_bchw: Tensor) -> Tensor:
         """Frames in [0, 1] as the layers take them: to [-1, 127/128], or to [-1, 1]."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vidgauge.datasets.moving_shapes.scene import MOTIONS, SHAPES
-from vidgauge.metrics.networks import NETWORKS, InputSpec
+from vidgauge.metrics.networks import NETWORKS, InputSpec, probabilities
 
 Triple = tuple[int, int, int]
 """Of time, height and width."""
@@ -53,7 +53,7 @@ class ShapesClassifier(nn.Module):
     def extract(self, video_bcthw: Tensor) -> dict[str, Tensor]:
         """What measures read: ``features_nd`` (B, 64) and ``probabilities_nk`` (B, K)."""
         features_nd, logits_nk = self(video_bcthw)
-        return {"features_nd": features_nd, "probabilities_nk": logits_nk.softmax(dim=1)}
+        return {"features_nd": features_nd, "probabilities_nk": probabilities(logits_nk)}
 
 
 class TorusConv3d(nn.Conv3d):
