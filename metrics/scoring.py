@@ -70,7 +70,7 @@ def score(
         batch_size: clips a network sees at once; changes scores by rounding at most.
         workers: files decoded ahead; does not change scores.
         strict: fail at the first file that cannot be used, instead of naming and counting it.
-        advance: called after each file with the number of files done and in all.
+        advance: called after each file and each protocol with the number of both that are done and in all.
 
     Returns:
         One record a protocol, in the order asked for; with ``versus`` as many of the others, then the differences. One
@@ -163,7 +163,7 @@ def _outcomes(
             raise VidgaugeError(next(iter(missing.values())))
     for study in studies:
         study.without(missing)
-    total, done = sum(study.files for study in studies), itertools.count(1)
+    total, done = sum(study.steps for study in studies), itertools.count(1)
     for study in studies:
         outcomes |= study.outcomes(advance=lambda: advance(next(done), total), **how)
     return outcomes

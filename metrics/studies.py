@@ -1,6 +1,6 @@
 """The two ways in which protocols look at videos: whole sets through a network, or pairs side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vidgauge.datasets.clips import ClipRule
@@ -29,7 +29,7 @@ class Sets:
         ranks: the processes that share the work.
 
     Attributes:
-        files: how many files this process will look at.
+        steps: how many files this process will look at, and protocols that it will compute.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class Sets:
             for look in looks_of(protocol).values():
                 uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
         entries = {look: look.draw(sets[look.side].entries) for look in uses}
-        self.files = sum(ranks.mine(entry.id) for of_look in entries.values() for entry in of_look)
+        files = sum(ranks.mine(entry.id) for of_look in entries.values() for entry in of_look)
+        self.steps = files + len(self._protocols) * ranks.first
         self._extractions = {
             look: Extraction(
                 entries[look],
@@ -65,7 +66,7 @@ class Sets:
 
     def needed(self) -> dict[NetworkUse, Extractor]:
         """The networks that must be at hand: those that have not seen all, and those that read captions."""
-        reading = [NetworkUse.of(protocol) for protocol in self._protocols if protocol.any_rule.needs_captions]
+        reading = [NetworkUse.of(protocol) for protocol in self._protocols if self._reads(protocol)]
         lacking = [extractor for one in self._extractions.values() for extractor in one.lacking()]
         return {extractor.use: extractor for extractor in lacking} | {use: self._extractors[use] for use in reading}
 
@@ -74,15 +75,23 @@ class Sets:
         for one in self._extractions.values():
             one.without(reasons)
 
-    def outcomes(self, **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - workers, strict and advance
+    def outcomes(self, *, advance: Callable[[], None], **how: Any) -> dict[str, Outcome]:  # noqa: ANN401 - how to decode
         """What each protocol says, by name; to the first process alone."""
-        evidence = {look: one.run(captions=self._captions[look.side], **how) for look, one in self._extractions.items()}
+        evidence = {
+            look: one.run(captions=self._captions[look.side], advance=advance, **how)
+            for look, one in self._extractions.items()
+        }
         outcomes: dict[str, Outcome] = {}
         for protocol in self._protocols if self._ranks.first else ():
             use = NetworkUse.of(protocol)
             sides = {side: evidence[look][use] for side, look in looks_of(protocol).items()}
             outcomes[protocol.name] = measure(protocol, sides, self._extractors[use])
+            advance()
         return outcomes
+
+    def _reads(self, protocol: Protocol) -> bool:
+        shown = (self._captions[side] is not None for side in looks_of(protocol))
+        return protocol.any_rule.needs_captions and all(shown)
 
 
 class Pairs:
@@ -103,7 +112,7 @@ class Pairs:
         for protocol in protocols if ranks.first else ():
             if protocol.any_rule.paired:
                 self._groups.setdefault(protocol.clip, []).append(protocol)
-        self.files = len(self._groups) * sum(len(videos.entries) for videos in sets.values())
+        self.steps = len(self._groups) * sum(len(videos.entries) for videos in sets.values())
         self._hindered: dict[str, Outcome] = {}
 
     def needed(self) -> dict[NetworkUse, Extractor]:
