@@ -105,7 +105,7 @@ def _fvd_bootstrap(setting: Setting, generator: np.random.Generator) -> dict[str
 
 
 def _kvd(setting: Setting, generator: np.random.Generator) -> dict[str, Said]:
-    return _scored(setting, KernelDistance, real(setting, generator), generated(setting, generator))
+    return _scored(setting, KernelDistance, real(setting, generator), generated(setting, generator), positive=True)
 
 
 def _is(setting: Setting, generator: np.random.Generator) -> dict[str, Said]:

@@ -50,9 +50,9 @@ def interval(
         influences: as for `standard_error`, like ``groups``, ``halved`` and ``shared``.
         level: such as 0.95.
         minimum: fewest clusters in any set for which an interval is given.
-        positive: for statistics that cannot be negative and whose spread grows with their value, such as a Fréchet
-            distance or an Inception Score: the interval is even about the value's logarithm. It stays above zero and
-            its two ends miss equally often. An interval that is wider than the value itself is even about the value.
+        positive: for statistics whose spread grows with their value, such as Fréchet and kernel distances and Inception
+            Scores: an interval that lies above 0 is made even about the value's logarithm. Its two ends then miss more
+            equally often. One that reaches 0 stays even about the value.
         covers: what lies in the interval so often.
     """
     if reason := too_few([len(set(names)) for names in groups], minimum):
