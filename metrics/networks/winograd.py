@@ -60,25 +60,23 @@ def convolve(video_bthwc: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """
     batch, frames, height, width, channels = video_bthwc.shape
     down, across = -(-height // _TILE), -(-width // _TILE)  # tiles; those at the end may hang over
-    padded = F.pad(video_bthwc, (0, 0, 1, _TILE * across + 1 - width, 1, _TILE * down + 1 - height))
+    padded = F.pad(video_bthwc, (0, 0, 1, _TILE * across + 1 - width, 1, _TILE * down + 1 - height, 1, 1))
     b, t, h, w, c = padded.stride()
-    windows = padded.as_strided((6, 6, frames, batch, down, across, channels), (h, w, t, b, _TILE * h, _TILE * w, c))
-    inputs = (_both_ways(_INPUT, bias) @ windows.reshape(36, -1)).view(36, -1, channels)
+    windows = padded.as_strided(
+        (6, 6, frames + 2, batch, down, across, channels), (h, w, t, b, _TILE * h, _TILE * w, c)
+    )
+    inputs = (_both_ways(_INPUT, bias) @ windows.reshape(36, -1)).view(36, frames + 2, -1, channels)
     inverse = _both_ways(_OUTPUT, bias)
 
-    frame = batch * down * across  # rows: a step in time is so many of them
     convolved = video_bthwc.new_empty(batch, frames, _TILE * down, _TILE * across, len(bias))
     tiles = convolved.view(batch, frames, down, _TILE, across, _TILE, -1).permute(3, 5, 1, 0, 2, 4, 6)
-    at_once = max(1, _AT_ONCE // (36 * frame * len(bias)))
+    at_once = max(1, _AT_ONCE // (36 * batch * down * across * len(bias)))
     for start in range(0, frames, at_once):
-        stop = min(start + at_once, frames)
-        after, before = max(start, 1), min(stop, frames - 1)  # the first frame has none before it, the last none after
-        products = torch.bmm(inputs[:, start * frame : stop * frame], kernel[1])
-        late, early = products[:, (after - start) * frame :], products[:, : (before - start) * frame]
-        late.baddbmm_(inputs[:, (after - 1) * frame : (stop - 1) * frame], kernel[0])
-        early.baddbmm_(inputs[:, (start + 1) * frame : (before + 1) * frame], kernel[2])
-        outputs = (inverse @ products.flatten(1)).view(_TILE, _TILE, stop - start, batch, down, across, -1)
-        torch.add(outputs, bias, out=tiles[:, :, start:stop])
+        part = tiles[:, :, start : start + at_once]
+        shifted = [inputs[:, start + tap : start + tap + part.shape[2]].flatten(1, 2) for tap in range(3)]
+        products = torch.bmm(shifted[0], kernel[0])
+        products.baddbmm_(shifted[1], kernel[1]).baddbmm_(shifted[2], kernel[2])
+        torch.add((inverse @ products.flatten(1)).view(part.shape), bias, out=part)
     return convolved[:, :, :height, :width].contiguous()
 
 
