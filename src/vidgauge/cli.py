@@ -1,11 +1,12 @@
 """The command line: finds the commands, and turns errors into one line and an exit status.
 
-0: done. 1: failed, for the reason printed. 2: asked for something that cannot be. 130: interrupted.
+0: done. 1: failed, for the reason printed. 2: asked for something that cannot be. 130: interrupted. 143: terminated.
 """
 
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 from typing import Annotated
 
@@ -15,6 +16,7 @@ import vidgauge.commands
 from vidgauge.errors import VidgaugeError
 
 _INTERRUPTED = 130
+_SIGNALLED = 128
 
 
 def _version(show: bool) -> None:
@@ -88,4 +90,10 @@ def _complain(message: str, status: int) -> int:
 
 def main() -> None:
     """Entry point of the ``vidgauge`` command."""
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(sys.argv[1:]))
+
+
+def _terminated(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's
+    """End in order where a scheduler or launcher asks for it, so that what was computed is kept."""
+    sys.exit(_complain("terminated; what is finished is kept", _SIGNALLED + number))

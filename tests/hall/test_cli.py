@@ -1,13 +1,15 @@
 """The command line: one line for each error, and exit statuses that scripts can rely on."""
 
 import json
+import os
 import pkgutil
+import signal
 import sys
 from types import ModuleType
 
 import pytest
 
-from vidgauge.cli import run
+from vidgauge.cli import main, run
 from vidgauge.errors import UsageError, VidgaugeError
 
 
@@ -83,3 +85,27 @@ def test_list_gives_json_objects_with_a_name(capsys: pytest.CaptureFixture[str],
     assert run(["list", what, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["name"]: row["summary"] for row in rows}[expected]  # other tests may have registered more
+
+
+def test_a_terminated_command_ends_in_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tidied = []
+
+    def terminated(arguments: list[str]) -> int:  # noqa: ARG001 - of the command line
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return 0
+        finally:
+            tidied.append(True)
+
+    monkeypatch.setattr("vidgauge.cli.run", terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
+    assert tidied
+    assert capsys.readouterr().err == "vidgauge: terminated; what is finished is kept\n"
