@@ -7,6 +7,8 @@ from vidgauge.reports.layouts import LAYOUTS
 from vidgauge.reports.markdown import escape
 
 _OURS = "vidgauge"
+_PART = "part_seconds"
+"""Of a part that has no numbers."""
 _WHOLE = ("whole", "network alone", "decoding alone")
 _MEBIBYTE = 2**20
 _MEAN = "all, weighted by time"
@@ -19,14 +21,14 @@ def scoring_speed(records: Sequence[Record]) -> str:
     """A table for each kind of part; parts that failed are named with the reason."""
     parts: dict[str, list[Record]] = {}
     for record in records:
-        if record.subject.kind == "scoring":
+        if record.subject.kind == "scoring" and record.measure.name != _PART:
             parts.setdefault(record.subject.config["part"], []).append(record)
     kinds: dict[str, list[_Part]] = {}
     for title, found in parts.items():
         kinds.setdefault(found[0].subject.config["kind"], []).append(_Part(title, found))
     tables = [line for kind, layout in _LAYOUTS.items() if kind in kinds for line in layout(kinds[kind])]
-    failed = [one for one in records if one.subject.kind == "part" and one.value is None]
-    missing = [f"{one.subject.name}: {one.reason}" for one in failed if one.subject.name not in parts]
+    failed = [one for one in records if one.subject.kind == "scoring" and one.measure.name == _PART]
+    missing = [f"{one.subject.config['part']}: {one.reason}" for one in failed]
     return "\n".join([*tables, *(f"{escape(line)}.\n" for line in missing), _versions(records)])
 
 

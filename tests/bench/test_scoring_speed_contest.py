@@ -134,8 +134,12 @@ def test_a_part_in_its_process_and_one_that_dies(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "executable", "/bin/false")
     dead = contest._played(ALONE, lambda *_: None)
     assert (dead["status"], dead["reason"]) == ("failed", "its process ended with status 1: ")
-    record = contest._record(ALONE, Environment.capture(), "run", dead)
-    assert "videos: its process ended with status 1" in LAYOUTS["scoring-speed"]([record])
+    environment = Environment.capture()
+    failed, whole = (contest._record(ALONE, environment, "run", result) for result in (dead, played))
+    assert "videos: its process ended with status 1" in LAYOUTS["scoring-speed"](
+        contest.summarise([failed], environment)
+    )
+    assert contest.summarise([whole, failed], environment) == contest.summarise([whole], environment)
 
 
 def test_one_that_fails_leaves_the_others_their_times() -> None:

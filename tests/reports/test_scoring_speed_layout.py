@@ -36,7 +36,15 @@ def test_whole_and_network_of_each_and_what_the_whole_takes_over_its_parts() -> 
     part = {"kind": "videos", "part": "I3D", "clips": 6, "frames": 16, "height": 240, "width": 320, "threads": 2}
     whole, alone = "whole / vidgauge, whole", "network alone / vidgauge, network alone"
     lines = lines_of(
-        found(part, "vidgauge", "whole", "clips_per_second", 4, **INTERVAL, details={"package": "vidgauge", "version": "0.1"}),
+        found(
+            part,
+            "vidgauge",
+            "whole",
+            "clips_per_second",
+            4,
+            **INTERVAL,
+            details={"package": "vidgauge", "version": "0.1"},
+        ),
         found(part, "vidgauge", "network alone", "clips_per_second", 5),
         found(part, "b|c", "whole", "clips_per_second", 2),
         found(part, "b|c", whole, "time_ratio", 2, **INTERVAL),
@@ -122,18 +130,19 @@ def test_standard_errors_and_replicates() -> None:
 def test_scoring_again_memory_and_parts_that_failed() -> None:
     again = {"kind": "rescoring", "part": "again", "clips": 256, "protocol": "fvd.a_b"}
     memory = {"kind": "memory", "part": "memory", "few": 200, "many": 20000}
-    failed = Record(
-        subject=Subject(kind="part", name="I3D", config={}),
+    load = Record(
+        subject=Subject(kind="part", name="again", config={}),
         measure=Measure(name="part_seconds", unit="s", better="neither"),
         protocol=ProtocolRef(name="scoring-speed.part", fingerprint="f"),
         environment="e",
         run="r",
-        status="failed",
-        reason="it ended",
+        value=3,
+        no_interval="once",
         details={"load_average_before": 0.5},
     )
     lines = lines_of(
-        failed,
+        load,
+        found({"part": "I3D", "kind": "videos"}, "vidgauge", "part", "part_seconds", None, reason="it ended"),
         found(again, "vidgauge", "first score", "seconds", 200),
         found(again, "vidgauge", "score again", "seconds", 4),
         found(again, "vidgauge", "first score / vidgauge, score again", "time_ratio", 50),

@@ -43,44 +43,43 @@ def scoring_speed(environment: Environment, announce: Announce, sitting: Sitting
 
 
 def summarise(parts: Sequence[Record], environment: Environment) -> list[Record]:
-    """What the parts found, each finding a record."""
-    latest = {record.protocol.fingerprint: record for record in _measured(parts, environment)}
-    records = []
-    for part in latest.values():
-        config = part.subject.config
-        for given in part.details["findings"]:
-            finding = Finding.model_validate(given)
-            records.append(
-                Record(
-                    subject=Subject(
-                        kind="scoring",
-                        name=finding.tool,
-                        config=config | {"what": finding.what, "part": part.subject.name},
-                    ),
-                    measure=finding.measure,
-                    protocol=ProtocolRef(name=f"scoring-speed.{config['kind']}", fingerprint=part.protocol.fingerprint),
-                    environment=part.environment,
-                    code=part.code,
-                    run=part.run,
-                    time=part.time,
-                    **finding.result,
-                )
-            )
-    return records
+    """What the parts found, each finding a record; a part that failed has one that says why."""
+    attempts = {record.protocol.fingerprint: record for record in _attempted(parts, environment)}
+    latest = attempts | {record.protocol.fingerprint: record for record in _measured(parts, environment)}
+    return [record for part in latest.values() for record in _results(part)]
 
 
 CONTESTS.register("scoring-speed")(LongContest(scoring_speed, summarise))
 
 
+def _results(part: Record) -> Iterator[Record]:
+    config, findings = part.subject.config, part.details.get("findings", [])
+    if part.value is None:
+        why = {"status": part.status, "reason": part.reason}
+        findings = [Finding(tool="vidgauge", what="part", measure=MEASURED, result=why).model_dump()]
+    for finding in map(Finding.model_validate, findings):
+        about = config | {"what": finding.what, "part": part.subject.name}
+        yield Record(
+            subject=Subject(kind="scoring", name=finding.tool, config=about),
+            measure=finding.measure,
+            protocol=ProtocolRef(name=f"scoring-speed.{config['kind']}", fingerprint=part.protocol.fingerprint),
+            environment=part.environment,
+            code=part.code,
+            run=part.run,
+            time=part.time,
+            **finding.result,
+        )
+
+
+def _attempted(records: Sequence[Record], environment: Environment) -> list[Record]:
+    """Parts that were run here, with the same code: what is timed is the code."""
+    here = (environment.fingerprint, environment.code)
+    return [one for one in records if one.protocol.name == _PROTOCOL and (one.environment, one.code) == here]
+
+
 def _measured(records: Sequence[Record], environment: Environment) -> list[Record]:
-    """Parts that were measured here, of the same code: what is timed is the code."""
-    return [
-        record
-        for record in records
-        if record.protocol.name == _PROTOCOL
-        and (record.environment, record.code) == (environment.fingerprint, environment.code)
-        and record.status == "ok"
-    ]
+    """Those of them that have their numbers."""
+    return [record for record in _attempted(records, environment) if record.value is not None]
 
 
 def _identity(part: AnyPart) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter
+from threadpoolctl import threadpool_limits
 
 from vidgauge.bench.contests.scoring_speed import (
     distances,
@@ -40,7 +41,8 @@ def run(part: AnyPart, tell: Tell) -> list[Finding]:
     threads = torch.get_num_threads()
     torch.set_num_threads(part.threads)
     try:
-        return _RUN[part.kind](part, tell)
+        with threadpool_limits(part.threads, user_api="blas"):
+            return _RUN[part.kind](part, tell)
     finally:
         torch.set_num_threads(threads)
 
