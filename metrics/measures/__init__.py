@@ -27,7 +27,7 @@ class VideoMeasure(AnyMeasure):
     """A measure of sets of videos: of what a network makes of them."""
 
     positive: ClassVar[bool] = False
-    """Whether it cannot be negative and scatters the more the larger it is: its interval is even in its logarithm."""
+    """Whether it scatters the more the larger it is: an interval above zero is even in its logarithm."""
     of_pairs: ClassVar[bool] = False
     """Whether pairs of clips have a say in it beside each clip by itself, so that its variance has a second order."""
     extrapolates: ClassVar[bool] = False

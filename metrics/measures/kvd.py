@@ -15,6 +15,7 @@ class KVD(MeasureInTrials):
 
     measure = Measure(name="kvd", unit="1", better="lower")
     summary = "Unbiased polynomial MMD^2 between real and generated clips in a video network's features"
+    positive = True
     of_pairs = True
 
     output: str = "features_nd"
