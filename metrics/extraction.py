@@ -30,6 +30,7 @@ class Extraction:
         ranks: the processes that share the work; each looks at its own files.
         references: files of features that stand for videos.
         batch_size: clips a network sees at once.
+        advance: called after each of this process's files, of which all are read once to know them by their content.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class Extraction:
         *,
         references: Sequence[Path] = (),
         batch_size: int,
+        advance: Callable[[], None] = lambda: None,
     ) -> None:
         self._entries, self._clip_rule, self._ranks = entries, clip_rule, ranks
-        self._videos = _videos(entries, clip_rule, ranks)
+        self._videos = _videos(entries, clip_rule, ranks, advance)
         self._lanes = [Lane(one, cache.shelf(one.seen, clip_rule), batch_size) for one in extractors]
         for lane in self._lanes:
             lane.shelf.find(self._videos)
@@ -100,11 +102,17 @@ class Extraction:
         return [(entry, video) for entry, video in pairs if self._ranks.mine(entry.id)]
 
 
-def _videos(entries: Sequence[Entry], clip_rule: ClipRule, ranks: Ranks) -> list[str]:
+def _videos(entries: Sequence[Entry], clip_rule: ClipRule, ranks: Ranks, advance: Callable[[], None]) -> list[str]:
     """What tells each video from others: its content, and its name where the choice of clips hangs on that."""
-    indices = [i for i, entry in enumerate(entries) if ranks.mine(entry.id) and not isinstance(entry, Known)]
-    contents = zip(indices, content_of(entries[index] for index in indices), strict=True)
-    found = dict(item for part in ranks.gather(dict(contents)) for item in part.items())
+    mine = [index for index, entry in enumerate(entries) if ranks.mine(entry.id)]
+    files = [index for index in mine if not isinstance(entries[index], Known)]
+    contents: dict[int, str | None] = {}
+    for index, content in zip(files, content_of([entries[index] for index in files]), strict=True):
+        contents[index] = content
+        advance()
+    for _ in range(len(mine) - len(files)):
+        advance()
+    found = dict(item for part in ranks.gather(contents) for item in part.items())
     # What cannot be read is like nothing else, and will be said to be so when it is decoded.
     videos = []
     for index, entry in enumerate(entries):

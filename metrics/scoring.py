@@ -70,7 +70,7 @@ def score(
         batch_size: clips a network sees at once; changes scores by rounding at most.
         workers: files decoded ahead; does not change scores.
         strict: fail at the first file that cannot be used, instead of naming and counting it.
-        advance: called after each file and each protocol with the number of both that are done and in all.
+        advance: called after each step, a file or a protocol, with the number of steps done and in all.
 
     Returns:
         One record a protocol, in the order asked for; with ``versus`` as many of the others, then the differences. One
@@ -157,15 +157,20 @@ def _outcomes(
         Sets(fitting, sets, extractors, caption_of, batch_size, features, ranks),
         Pairs(fitting, sets, extractors, ranks),
     ]
+    total, done = sum(study.steps for study in studies), itertools.count(1)
+
+    def step() -> None:
+        advance(next(done), total)
+
+    for study in studies:
+        study.survey(step)
     with ranks.together():  # once for all, and before the first file is decoded
         missing = load({use: one for study in studies for use, one in study.needed().items()}.values())
         if missing and len(missing) == len(uses) and all(protocol.network for protocol in fitting):
             raise VidgaugeError(next(iter(missing.values())))
     for study in studies:
         study.without(missing)
-    total, done = sum(study.steps for study in studies), itertools.count(1)
-    for study in studies:
-        outcomes |= study.outcomes(advance=lambda: advance(next(done), total), **how)
+        outcomes |= study.outcomes(advance=step, **how)
     return outcomes
 
 

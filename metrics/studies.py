@@ -29,7 +29,7 @@ class Sets:
         ranks: the processes that share the work.
 
     Attributes:
-        steps: how many files this process will look at, and protocols that it will compute.
+        steps: how often it will call ``advance``: twice for each file of this process, once for each protocol.
     """
 
     def __init__(
@@ -44,24 +44,30 @@ class Sets:
     ) -> None:
         self._protocols = [protocol for protocol in protocols if not protocol.any_rule.paired]
         self._extractors, self._captions, self._ranks = extractors, captions, ranks
-        uses: dict[Look, dict[NetworkUse, None]] = {}
+        self._sets, self._cache, self._batch_size = sets, cache, batch_size
+        self._uses: dict[Look, dict[NetworkUse, None]] = {}
         for protocol in self._protocols:
             for look in looks_of(protocol).values():
-                uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
-        entries = {look: look.draw(sets[look.side].entries) for look in uses}
-        files = sum(ranks.mine(entry.id) for of_look in entries.values() for entry in of_look)
-        self.steps = files + len(self._protocols) * ranks.first
+                self._uses.setdefault(look, {})[NetworkUse.of(protocol)] = None
+        self._entries = {look: look.draw(sets[look.side].entries) for look in self._uses}
+        files = sum(ranks.mine(entry.id) for entries in self._entries.values() for entry in entries)
+        self.steps = 2 * files + len(self._protocols) * ranks.first
+        self._extractions: dict[Look, Extraction] = {}
+
+    def survey(self, advance: Callable[[], None]) -> None:
+        """See what has been seen before."""
         self._extractions = {
             look: Extraction(
-                entries[look],
+                self._entries[look],
                 look.clip,
-                [extractors[use] for use in uses[look]],
-                cache,
-                ranks,
-                references=sets[look.side].references,
-                batch_size=batch_size,
+                [self._extractors[use] for use in uses],
+                self._cache,
+                self._ranks,
+                references=self._sets[look.side].references,
+                batch_size=self._batch_size,
+                advance=advance,
             )
-            for look in uses
+            for look, uses in self._uses.items()
         }
 
     def needed(self) -> dict[NetworkUse, Extractor]:
@@ -114,6 +120,9 @@ class Pairs:
                 self._groups.setdefault(protocol.clip, []).append(protocol)
         self.steps = len(self._groups) * sum(len(videos.entries) for videos in sets.values())
         self._hindered: dict[str, Outcome] = {}
+
+    def survey(self, advance: Callable[[], None]) -> None:
+        """Nothing of pairs is kept that could have been seen before."""
 
     def needed(self) -> dict[NetworkUse, Extractor]:
         """The networks that must be at hand."""

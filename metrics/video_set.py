@@ -61,6 +61,8 @@ class VideoSet:
         return whole
 
     def _refer(self, path: Path) -> None:
+        if not path.is_file():
+            raise UsageError(f"{path}: does not exist; 'vidgauge features export' makes such a reference")
         facts = read_facts(path)
         if "names" not in facts:
             raise UsageError(f"{path}: is no reference; 'vidgauge features export' makes one")

@@ -1,7 +1,7 @@
 """Videos by their content."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,11 +10,15 @@ from vidgauge.datasets.libav import IMAGE_EXTENSIONS
 from vidgauge.environment import processors
 from vidgauge.files import sha256
 
+_AT_ONCE = 256
+"""Videos that are handed to the threads: a hundred thousand that wait would take memory."""
 
-def content_of(entries: Iterable[Entry]) -> Iterator[str | None]:
+
+def content_of(entries: Sequence[Entry]) -> Iterator[str | None]:
     """For each video a digest of all that its decoder sees; None for one that cannot be read."""
     with ThreadPoolExecutor(processors()) as pool:  # hashing holds no lock
-        yield from pool.map(lambda entry: _content(entry.path), entries)
+        for start in range(0, len(entries), _AT_ONCE):
+            yield from pool.map(lambda entry: _content(entry.path), entries[start : start + _AT_ONCE])
 
 
 def _content(path: Path) -> str | None:

@@ -73,7 +73,7 @@ def test_damage_and_strangers_are_refused(folder: Path, capsys: pytest.CaptureFi
     content[-3] ^= 1
     (tmp_path / "damaged.safetensors").write_bytes(content)
     save_file({"x": np.zeros(3)}, tmp_path / "strange.safetensors")
-    for name, reason in (("damaged", "another digest"), ("strange", "holds no features"), ("no", "holds no features")):
+    for name, reason in (("damaged", "another digest"), ("strange", "holds no features"), ("no", "does not exist")):
         assert run(["score", "--real", str(tmp_path / f"{name}.safetensors"), "--generated", made, *store]) in (1, 2)
         assert reason in capsys.readouterr().err
 
