@@ -59,7 +59,8 @@ def test_it_holds_statistics_for_everyone(folder: Path) -> None:
 def test_what_it_cannot_stand_for_is_refused(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     made, store = str(folder / "made"), ["--store", str(tmp_path / "s.sqlite"), "--cache", str(folder / "cache")]
     reference = str(folder / "real.safetensors")
-    assert run(["score", "--real", reference, "--generated", made, "--protocol", "fid.frames.pytorch-fid.shapes", *store]) == 2
+    fid = ["--protocol", "fid.frames.pytorch-fid.shapes"]
+    assert run(["score", "--real", reference, "--generated", made, *fid, *store]) == 2
     both = ["--protocol", "fvd.shapes", "--frames", "8"]
     assert run(["score", "--real", reference, "--generated", made, *both, *store]) == 2
     said = capsys.readouterr().err
