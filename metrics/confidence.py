@@ -123,6 +123,11 @@ def _extrapolated(rule: MeasureInTrials, how: IntervalRule, sets: Sequence[Evide
     note = f"extrapolated to infinite N: {found.value:.5g}{said}"
     if ends.low is not None and ends.low <= 0:
         note += "; it cannot be told from 0: --permutations tests whether the sets differ"
+    few = min(len(set(names)) for names in groups)
+    if few < 4 * samples[0].features_nd.shape[1]:  # docs/uncertainty.md has how often it is right then
+        note += (
+            f"; {few} videos are fewer than 4 a dimension: it comes out too high, and its interval misses more often"
+        )
     details = {"value": found.value, "low": ends.low, "high": ends.high, "level": ends.level} | _told(ends)
     return details | {"curve": _curve(found)}, note
 
