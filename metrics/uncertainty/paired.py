@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 from numpy.typing import ArrayLike
+from scipy.special import stdtr
 
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.uncertainty.clusters import Names, Part, cluster_sums, cut, sums_of_sets
@@ -54,7 +54,7 @@ def difference(
     known = variance(whole, half)
     interval = around(value, known, level=level, covers=DIFFERENCE)
     error = np.sqrt(known.value)
-    chance = 2 * scipy.stats.t.sf(abs(value) / error, known.degrees) if error > 0 else float(value == 0)
+    chance = 2 * stdtr(known.degrees, -abs(value) / error) if error > 0 else float(value == 0)
     return Difference(value, interval, float(chance))
 
 
