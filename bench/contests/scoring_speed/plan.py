@@ -178,7 +178,7 @@ def plan() -> list[AnyPart]:
         _distances(2048, 5000, 160, Rounds(fewest=2, seconds=1)),
         Memory(
             title="memory",
-            expected_seconds=330,
+            expected_seconds=180,
             protocols=("fvd.shapes", "kvd.shapes", "is.shapes"),
             few=200,
             many=20_000,
