@@ -73,7 +73,9 @@ def differences(real: Sequence[Inspection], generated: Sequence[Inspection]) -> 
 
 def differences_at_a_glance(real: Sequence[Entry], generated: Sequence[Entry], workers: int) -> list[Difference]:
     """The same from headers, packets and first frames of at most 256 videos of each set, evenly spread."""
-    return differences(*(list(glance_at_videos(_spread(entries), workers)) for entries in (real, generated)))
+    chosen = [_spread(entries) for entries in (real, generated)]
+    seen = list(glance_at_videos([*chosen[0], *chosen[1]], workers))  # at once: each look starts its own processes
+    return differences(seen[: len(chosen[0])], seen[len(chosen[0]) :])
 
 
 def rate(fps: float | None) -> str:
