@@ -66,7 +66,7 @@ def score_videos(folder: Path, store: Store, advance: Callable[[str, int, int], 
     Args:
         folder: where ``write_videos`` wrote.
         store: takes the records.
-        advance: called with the stand-in's name, files done and files in all.
+        advance: called with the stand-in's name, steps done and steps in all.
     """
     environment = Environment.capture()
     records = []

@@ -19,7 +19,7 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], fl
     with Store(folder / "s.sqlite") as store:
         records = score_videos(folder, store, lambda *step: steps.append(step))
         assert list(store) == records
-    assert steps[-1] == (STAND_INS[-1].name, 24, 24)
+    assert steps[-1] == (STAND_INS[-1].name, 53, 53)  # 24 files read and looked at, five protocols
     assert all((record.n, record.n_failed) == (12, 0) and record.low is not None for record in records)
     return {(record.subject.name, record.measure.name): record.value or 0.0 for record in records}
 
