@@ -36,6 +36,8 @@ class Evidence:
     refusal: str = ""
     names: list[str] = field(default_factory=list)
     """Identifier of each clip's video in its set, where it comes from a file: other sets may have its like."""
+    cached: int = 0
+    """Clips that had been seen before, perhaps on another machine or device."""
     contents: list[str] = field(default_factory=list)
     """What the cache calls each clip's video."""
 

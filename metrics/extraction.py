@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
+
+import torch
 
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.folder import Entry
@@ -49,9 +51,9 @@ class Extraction:
         self._videos = _videos(entries, clip_rule, ranks, advance)
         self._lanes = [Lane(one, cache.shelf(one.seen, clip_rule), batch_size) for one in extractors]
         for lane in self._lanes:
-            lane.shelf.find(self._videos)
             for path in references:
                 lane.refer(path)
+            lane.survey(self._videos)
 
     def lacking(self) -> list[Extractor]:
         """The networks that must look at any of this process's videos."""
@@ -145,9 +147,9 @@ def _look(
             else:
                 advance()
 
-    with ThreadPoolExecutor(1) as thread, ExitStack() as whatever_happens:  # one network at a time, beside decoding
+    with _crew(lanes) as (threads, shares), ExitStack() as whatever_happens:
         for lane in lanes:
-            lane.thread = thread
+            lane.threads, lane.shares = threads, shares
             whatever_happens.callback(lane.keep)
         found = iterate_clips(unseen(), clip_rule, workers=workers, strict=strict)
         for entry, of_one_file in groupby(found, key=lambda item: item.entry):
@@ -156,6 +158,24 @@ def _look(
             advance()
         for lane in lanes:
             lane.finish()
+
+
+@contextmanager
+def _crew(lanes: Sequence[Lane]) -> Iterator[tuple[Executor, int]]:
+    """Threads for the networks, beside whoever decodes, and how many there are.
+
+    On a CPU each thread computes whole clips on one core. Were all cores to share in each operation, they would wait
+    for the one that a decoder has taken, many times a clip.
+    """
+    cores = torch.get_num_threads()
+    on_cpu = all(lane.extractor.device.type == "cpu" for lane in lanes)
+    shares = min(cores, *(lane.batch_size for lane in lanes)) if on_cpu and lanes else 1
+    torch.set_num_threads(cores // shares)
+    try:
+        with ThreadPoolExecutor(shares) as threads:
+            yield threads, shares
+    finally:
+        torch.set_num_threads(cores)
 
 
 def _show(video: str, of_one_file: Iterator[Clip | Failure], lanes: Sequence[Lane]) -> None:

@@ -65,7 +65,7 @@ class Extractor:
         self.use = use
         self._resize = SpatialRule.parse(use.resize) if use.resize else None
         self._built = {} if built is None else built
-        self._device = torch.device(device)
+        self.device = torch.device(device)
 
     @property
     def module(self) -> nn.Module:
@@ -76,7 +76,7 @@ class Extractor:
         """
         network = replace(self.use, resize="")
         if network not in self._built:
-            self._built[network] = self.use.build().to(self._device)
+            self._built[network] = self.use.build().to(self.device)
         return self._built[network]
 
     @property
@@ -96,8 +96,8 @@ class Extractor:
     @torch.inference_mode()
     def __call__(self, clips_cthw: Sequence[torch.Tensor]) -> dict[str, NDArray[np.float32]]:
         """The network's outputs over a batch of prepared clips."""
-        with computing_in(self.use.dtype, self._device):
-            outputs = self._network.extract(torch.stack(list(clips_cthw)).to(self._device))
+        with computing_in(self.use.dtype, self.device):
+            outputs = self._network.extract(torch.stack(list(clips_cthw)).to(self.device))
         return {name: value.to(torch.float32).cpu().numpy() for name, value in outputs.items()}
 
     def embed_captions(self, captions: Sequence[str]) -> tuple[NDArray[np.float32], list[str]]:
@@ -109,7 +109,7 @@ class Extractor:
             )
         distinct = sorted(set(captions))
         row_of = {caption: row for row, caption in enumerate(distinct)}
-        with torch.inference_mode(), computing_in(self.use.dtype, self._device):
+        with torch.inference_mode(), computing_in(self.use.dtype, self.device):
             embedded = network.embed_captions(distinct).to(torch.float32).cpu().numpy()
         note = network.unread(distinct)
         return embedded[[row_of[caption] for caption in captions]], [note] if note else []
@@ -136,6 +136,10 @@ def load(extractors: Iterable[Extractor]) -> dict[NetworkUse, str]:
 @contextmanager
 def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
     """Full precision, where PyTorch would round without being asked, unless less is asked for."""
+    if device.type == "cpu":  # several threads compute at once, and have no TF32
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            yield
+        return
     matmul, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, convolutions.allow_tf32
     matmul.allow_tf32 = convolutions.allow_tf32 = precision == "tf32"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vidgauge.datasets.folder import Entry
 from vidgauge.errors import UsageError, VidgaugeError
+from vidgauge.metrics.arrays import equal_parts
 from vidgauge.metrics.evidence import Evidence, Failed
 from vidgauge.metrics.extractor import Extractor
 from vidgauge.metrics.features import Shelf, Whole
@@ -43,22 +44,31 @@ class Lane:
         batch_size: clips it sees at once.
     """
 
-    thread: Executor
+    threads: Executor
     """Where it works, so that more can be decoded and resized meanwhile."""
+    shares: int
+    """Into how many parts a batch is cut, one a thread."""
 
     def __init__(self, extractor: Extractor, shelf: Shelf, batch_size: int) -> None:
-        self.extractor, self.shelf, self._batch_size = extractor, shelf, batch_size
+        self.extractor, self.shelf, self.batch_size = extractor, shelf, batch_size
         self.refusal = ""
         """Why the network does not take these clips; it is asked no more."""
         self.absent = False
         """Whether that is because there is no network."""
+        self._known: set[str] = set()
+        """Videos that were on the shelf before."""
         self._failures: dict[str, tuple[str, int]] = {}
         """Why a video failed, and after how many clips that are whole."""
         self._expected: set[str] = set()
         self._open: deque[_Open] = deque()
         self._waiting: list[torch.Tensor] = []
-        self._working: Future[Outputs] | None = None
+        self._working: list[Future[Outputs]] = []
         self._rows: deque[Outputs] = deque()
+
+    def survey(self, videos: Sequence[str]) -> None:
+        """See which of the videos it has seen before."""
+        self.shelf.find(videos)
+        self._known = {video for video in videos if video in self.shelf}
 
     def refer(self, path: Path) -> None:
         """Take the features of a reference file, if they are what this network would give."""
@@ -88,7 +98,7 @@ class Lane:
             self._run()
         self._waiting.append(prepared)
         self._open[-1].clips += 1
-        if len(self._waiting) == self._batch_size:
+        if len(self._waiting) == self.batch_size:
             self._run()
 
     def end(self, video: str, failure: str) -> None:
@@ -99,7 +109,7 @@ class Lane:
             self._open.append(_Open(video))
         self._open[-1].ended, self._open[-1].failure = True, failure
         self._settle()
-        if self._working and self._working.done():
+        if all(share.done() for share in self._working):
             self._receive()
 
     def finish(self) -> None:
@@ -149,6 +159,7 @@ class Lane:
             captions=None if captions is None else [captions[entry.id] for entry, _ in clips],
             failed=failed,
             names=[entry.id for entry, _ in clips],
+            cached=sum(name in self._known for _, name in clips),
             contents=[name for _, name in clips],
         )
 
@@ -162,22 +173,21 @@ class Lane:
     def _run(self) -> None:
         if self._waiting:
             self._receive()
-            self._working = self.thread.submit(self.extractor, self._waiting)
+            parts = equal_parts(len(self._waiting), min(self.shares, len(self._waiting)))
+            self._working = [self.threads.submit(self.extractor, self._waiting[part]) for part in parts]
             self._waiting = []
 
     def _receive(self) -> None:
-        if self._working is None:
-            return
+        working, self._working = self._working, []
         try:
-            outputs = self._working.result()
+            batches = [share.result() for share in working]
         except UsageError as error:
             self.refusal = str(error)
             self._waiting = []
             return
-        finally:
-            self._working = None
-        count = len(next(iter(outputs.values())))
-        self._rows.extend({name: array[row : row + 1] for name, array in outputs.items()} for row in range(count))
+        for outputs in batches:
+            count = len(next(iter(outputs.values())))
+            self._rows.extend({name: array[row : row + 1] for name, array in outputs.items()} for row in range(count))
         self._settle()
 
     def _settle(self) -> None:

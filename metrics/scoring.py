@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from torch import nn
 
-from vidgauge.datasets.comparison import differences_at_a_glance
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.extractor import Extractor, NetworkUse, load
@@ -18,6 +17,7 @@ from vidgauge.metrics.outcome import Outcome
 from vidgauge.metrics.protocols import Precision, Protocol, select
 from vidgauge.metrics.ranks import Ranks, device_here, ranks_here
 from vidgauge.metrics.studies import Pairs, Sets
+from vidgauge.metrics.unlikeness import unlikeness
 from vidgauge.metrics.versus import differences
 from vidgauge.metrics.video_set import Paths, Side, VideoSet
 from vidgauge.record import Record, Subject
@@ -100,7 +100,7 @@ def score(
             shown: dict[Side, Any] = {"real": real_shown, "generated": videos.captions_from(path, workers)}
             found.append(_outcomes(chosen, sets, shown, features, ranks, place, **how))
             if ranks.first:
-                records.append(_records(chosen, sets, found[-1], workers, environment=environment, run=run))
+                records.append(_records(chosen, sets, found[-1], workers, features, environment=environment, run=run))
         if versus is not None and ranks.first:
             both = [(protocol, found[0][protocol.name], found[1][protocol.name]) for protocol in chosen]
             records.append(differences(both, records[0][0], records[1][0]))
@@ -112,6 +112,7 @@ def _records(
     sets: Mapping[Side, VideoSet],
     outcomes: Mapping[str, Outcome],
     workers: int,
+    features: FeatureCache,
     *,
     environment: Environment,
     run: str,
@@ -120,7 +121,10 @@ def _records(
     config = {side: videos.paths for side, videos in sets.items()}
     subject = Subject(kind="videos", name=sets["generated"].name, config=config)
     comparing = [protocol.name for protocol in chosen if protocol.any_rule.compares]
-    unlike = _unlike(sets, workers) if any(outcomes[name].sides for name in comparing) else []
+    # Of videos that are not here, nobody knows how they are coded.
+    here = not any(videos.references for videos in sets.values())
+    look = here and any(outcomes[name].sides for name in comparing)
+    unlike = unlikeness(sets["real"].entries, sets["generated"].entries, workers, features) if look else []
     notes = [note for videos in sets.values() for note in videos.notes]
     return [
         _record(
@@ -184,16 +188,6 @@ def _about_others(protocol: Protocol, real: VideoSet) -> Outcome | None:
     return Outcome({"status": "skipped", "reason": reason})
 
 
-def _unlike(sets: Mapping[Side, VideoSet], workers: int) -> list[str]:
-    """What sets the generated videos apart from the real ones besides their content."""
-    if any(videos.references for videos in sets.values()):
-        return []  # nobody knows how what is not here is coded
-    return [
-        f"real and generated videos differ in {difference}; a distance reacts to that as it does to content"
-        for difference in differences_at_a_glance(sets["real"].entries, sets["generated"].entries, workers)
-    ]
-
-
 def _record(
     subject: Subject,
     protocol: Protocol,
@@ -209,6 +203,7 @@ def _record(
     said = [protocol.standing, *protocol.shortfalls(videos), *outcome.notes, *notes]
     details: dict[str, Any] = {f"n_{side}": len(evidence) for side, evidence in sides.items()}
     details |= {f"videos_{side}": count for side, count in videos.items()}
+    details |= {f"cached_{side}": evidence.cached for side, evidence in sides.items()}
     details |= {"failed": failed, "notes": list(dict.fromkeys(said)), "world": protocol.world}
     return Record(
         subject=subject,

@@ -13,6 +13,7 @@ import av
 import vidgauge.datasets
 import vidgauge.metrics.networks
 from vidgauge.datasets.clips import ClipRule
+from vidgauge.errors import VidgaugeError
 from vidgauge.files import cache_folder, made
 from vidgauge.fingerprint import fingerprint
 from vidgauge.metrics.features.sealed import read_facts
@@ -50,7 +51,11 @@ def opened(given: Path | str | Literal[False] | None) -> Iterator[FeatureCache]:
         with TemporaryDirectory(prefix="vidgauge-features-") as folder:
             yield FeatureCache(Path(folder))
     else:
-        yield FeatureCache(folder_of(given))
+        try:
+            cache = FeatureCache(folder_of(given))
+        except VidgaugeError as error:
+            raise VidgaugeError(f"{error}; or give --cache another folder, or --no-cache") from error
+        yield cache
 
 
 def folder_of(given: Path | str | None) -> Path:

@@ -33,6 +33,7 @@ class Corners:
     """A network that says what the first pixel of each frame is, and what its mean is; it refuses narrow frames."""
 
     use: Any = "corners"
+    device = torch.device("cpu")
 
     def __init__(self, seen: str = "a") -> None:
         self.seen = {"network": "corners", "weights": seen}
@@ -102,6 +103,7 @@ def test_a_second_look_decodes_nothing(videos: Path, tmp_path: Path, decoded: li
     again = look(videos, tmp_path / "cache", advance=lambda: ticks.append(None))
     assert len(decoded) == 7
     assert same(first, again)
+    assert (first.cached, again.cached) == (0, 7)
     assert len(ticks) == 14  # files that need no look are done too
 
 

@@ -36,16 +36,15 @@ def test_full_precision_is_full_whatever_the_program_has_set() -> None:
     matmul, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, convolutions.allow_tf32
     matmul.allow_tf32 = convolutions.allow_tf32 = True
+    seen = []
     try:
-        with computing_in("float32", torch.device("cpu")):
-            assert not matmul.allow_tf32
-            assert not convolutions.allow_tf32
-            with torch.autocast("cpu", torch.bfloat16), computing_in("float32", torch.device("cpu")):
-                assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-        assert matmul.allow_tf32
-        assert convolutions.allow_tf32
-        with computing_in("tf32", torch.device("cpu")):
-            assert matmul.allow_tf32
+        for precision in ("float32", "tf32"):
+            with computing_in(precision, torch.device("cuda")):
+                seen.append((matmul.allow_tf32, convolutions.allow_tf32))
+            seen.append((matmul.allow_tf32, convolutions.allow_tf32))
+        with torch.autocast("cpu", torch.bfloat16), computing_in("float32", torch.device("cpu")):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+        assert seen == [(False, False), (True, True), (True, True), (True, True)]
     finally:
         matmul.allow_tf32, convolutions.allow_tf32 = before
 

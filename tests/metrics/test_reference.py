@@ -47,6 +47,22 @@ def test_scores_against_it_are_those_against_the_videos(folder: Path) -> None:
     assert any("left out: zz.npy" in note for note in by_reference[0].details["notes"])
 
 
+def test_two_sets_are_compared_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["--real", str(folder / "real.safetensors"), "--generated", str(folder / "made")]
+    more = ["--versus", str(folder / "real"), "--cache", str(folder / "cache"), "--store", str(folder / "s.sqlite")]
+    how = ["--protocol", "fvd.shapes", "--protocol", "is.shapes", "--permutations", "19", "--json"]
+    assert run(["score", *sets, *more, *how]) == 0
+    made, made_is, real, real_is, fvd, is_ = json.loads(capsys.readouterr().out)
+    assert [one["subject"]["name"] for one in (made, real, fvd)] == ["made", "real", "made - real"]
+    assert real["value"] == pytest.approx(0, abs=1e-6)
+    assert fvd["value"] == pytest.approx(made["value"] - real["value"])
+    assert is_["value"] == pytest.approx(made_is["value"] - real_is["value"])
+    assert fvd["low"] < fvd["value"] < fvd["high"]
+    assert 0 < fvd["details"]["permutation"]["p"] <= 1
+    assert 0 < made["details"]["permutation"]["p"] <= 1
+    assert made["details"]["cached_real"] == 12
+
+
 def test_it_holds_statistics_for_everyone(folder: Path) -> None:
     arrays = load_file(folder / "real.safetensors")
     features = arrays["features_nd"].astype(np.float64)
