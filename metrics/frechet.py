@@ -50,6 +50,7 @@ CONVENTIONS: dict[FrechetConvention, Convention] = {
 _EPSILON = float(np.finfo(np.float64).eps)
 _BLOCK = 256  # rows that are weighted at a time, so that they are still in the processor's cache when multiplied
 _STRIP = 64  # columns
+_RANK = 1e-12  # of the largest variance: what a factor of lower rank may leave out
 _DEFINITE = 1e-10  # of squared pivots: a Cholesky factor with smaller ones has lost digits that eigenvectors keep
 _ROUNDING = 1e-10  # of the traces: what a root by symmetric eigenvalues may be wrong by; ten times less is usual
 
@@ -252,12 +253,28 @@ class _Gaussian:
         if self.cholesky is not None:
             return self.cholesky
         assert self.covariance is not None
+        if (pivoted := _pivoted(self.covariance)) is not None:
+            return pivoted
         values, vectors = np.linalg.eigh(self.covariance, UPLO="U")
         largest = np.abs(values).max()
         if values[0] < -1e-5 * largest:
             raise UsageError(f"a covariance has the eigenvalue {values[0]:.3g}; none may be below 0")
         kept = values > len(values) * _EPSILON * largest  # what is below is rounding of zero
         return np.asarray((vectors[:, kept] * np.sqrt(values[kept])).T)
+
+
+def _pivoted(covariance: Array) -> Array | None:
+    """R with R^T R the covariance, of which the upper triangle is given; None where that does not come out.
+
+    Cholesky's factor with pivots ends at the rank of a singular covariance, in a tenth of the time of eigenvectors.
+    """
+    upper, pivots, rank, failed = lapack.dpstrf(covariance, lower=0)
+    if failed < 0:
+        return None
+    factor = np.zeros((rank, len(covariance)))
+    factor[:, pivots - 1] = np.triu(upper)[:rank]
+    missing = np.triu(blas.dsyrk(-1.0, factor.T, beta=1.0, c=covariance))
+    return factor if np.abs(missing).max() <= _RANK * np.diag(covariance).max() else None
 
 
 def _distance(a: _Gaussian, b: _Gaussian) -> float:
@@ -268,6 +285,11 @@ def _distance(a: _Gaussian, b: _Gaussian) -> float:
 def _trace_of_root(a: _Gaussian, b: _Gaussian, tolerance: float) -> float:
     """The nuclear norm of ``R_a R_b^T``, from its square where that keeps the digits: three times faster."""
     square = _square(a, b)
+    if square is None and a.covariance is not None and b.covariance is not None:
+        # A zero eigenvalue of a covariance is known to epsilon of the largest, and no root to more than its root.
+        reached = blas.dsymm(1.0, b.covariance, a.factor.T, lower=0)
+        values = np.linalg.eigvalsh(a.factor @ reached)
+        return float(np.sqrt(np.maximum(values, 0)).sum())
     if square is None:
         product = a.factor @ b.factor.T
         if not product.size:
