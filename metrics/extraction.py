@@ -17,8 +17,12 @@ from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.extractor import Extractor, NetworkUse
 from vidgauge.metrics.features import FeatureCache, content_of
 from vidgauge.metrics.lane import Lane
+from vidgauge.metrics.memory import give_back
 from vidgauge.metrics.ranks import Ranks
 from vidgauge.metrics.video_set import Known
+
+_FILES_BETWEEN_TRIMS = 100
+"""After which freed memory is given back: soon enough for it not to grow, and seldom enough to cost no time."""
 
 
 class Extraction:
@@ -152,8 +156,10 @@ def _look(
             lane.threads, lane.shares = threads, shares
             whatever_happens.callback(lane.keep)
         found = iterate_clips(unseen(), clip_rule, workers=workers, strict=strict)
-        for entry, of_one_file in groupby(found, key=lambda item: item.entry):
+        for number, (entry, of_one_file) in enumerate(groupby(found, key=lambda item: item.entry), start=1):
             _show(video_of[id(entry)], of_one_file, lanes)
+            if number % _FILES_BETWEEN_TRIMS == 0:
+                give_back()
             _check_that_any_takes_them(lanes)
             advance()
         for lane in lanes:
