@@ -320,9 +320,9 @@ def test_videos_and_pictures_hold_the_same_frames(files: Files) -> None:
 def test_pairs_agree_from_files(files: Files, tmp_path: Path) -> None:
     rows = [row for row in videos(tmp_path, files, Weights(tmp_path / "weights")) if row.measure in PROTOCOLS_OF_PAIRS]
     assert len(rows) == 2
-    for row in rows:
-        found = compare(row)
-        assert found["details"]["within"], found
+    # The other, SSIM, takes torchmetrics half a minute here; the contest itself compares it.
+    found = compare(next(row for row in rows if row.measure == "psnr.torchmetrics"))
+    assert found["details"]["within"], found
 
 
 # The committed records
