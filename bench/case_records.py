@@ -14,7 +14,6 @@ from vidgauge.bench.parts import Part
 from vidgauge.bench.suite import Direction, Suite, Variant
 from vidgauge.bench.timing import schedule, statistics
 from vidgauge.bench.timing.comparison import Comparison, again
-from vidgauge.bench.timing.statistics import Estimate
 from vidgauge.environment import Environment
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, ProtocolRef, Record, Status
@@ -113,13 +112,13 @@ class PartRecords:
         probed = self.outcome.probed.get(name)
         raw = timed.samples[name].model_dump() | {"load": timed.load, "seed": self.job.seed, "budget": self.job.budget}
         raw |= {"operators": probed.operators if probed else None}
-        yield make(LATENCY, protocol, **_estimate(latency), details=raw | how)
+        yield make(LATENCY, protocol, **latency.fields, details=raw | how)
         if baseline in timed.samples:
             yield make(RATIO, protocol, **self._ratio(comparison, name, how))
         else:
             reason = f"the baseline {baseline} could not be measured"
             yield make(RATIO, protocol, status="skipped", reason=reason)
-        yield make(THROUGHPUT, protocol, **_estimate(_rate(latency, self.job.shape[0])))
+        yield make(THROUGHPUT, protocol, **latency.per_second(self.job.shape[0]).fields)
 
     def _ratio(self, comparison: Comparison, name: str, how: dict[str, Any]) -> dict[str, Any]:
         """Of a variant to the baseline; of the baseline to its own first run, which shows the noise floor."""
@@ -138,7 +137,7 @@ class PartRecords:
             details["sweep"] = {"axis": case.sweep.axis, "value": self.maker.part.at}
         if name == baseline:
             details["note"] = "the baseline's second run over its first: the noise floor"
-        return _estimate(comparison.ratio(contender, baseline)) | {"details": details | how}
+        return comparison.ratio(contender, baseline).fields | {"details": details | how}
 
     def _floor(self, comparison: Comparison) -> dict[str, Any]:
         known = {comparison.baseline, again(comparison.baseline)} <= set(comparison.samples)
@@ -221,17 +220,3 @@ class PartRecords:
         failed = self.outcome.failed.get(name) or self.outcome.unweighed[name]
         status: Status = failed.status
         return {"status": status, "reason": failed.reason}
-
-
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    """The fields of a record with this value and interval."""
-    fields: dict[str, Any] = {"value": estimate.value, "n": estimate.n}
-    if estimate.low is None:
-        return fields | {"no_interval": estimate.no_interval}
-    return fields | {"low": estimate.low, "high": estimate.high, "level": estimate.level}
-
-
-def _rate(latency: Estimate, batch: int) -> Estimate:
-    """Clips a second; the ends of the interval change places."""
-    low, high = (None if end is None else batch / end for end in (latency.high, latency.low))
-    return Estimate(batch / latency.value, low, high, latency.n, latency.level, latency.no_interval)

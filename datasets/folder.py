@@ -17,7 +17,7 @@ from vidgauge.errors import UsageError
 _Kind = Literal["folder", "file", "special", "nowhere"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One video: a file, or a folder of frames."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.measures import VideoMeasure
 from vidgauge.metrics.paired.evidence import PairedEvidence
@@ -13,9 +14,9 @@ from vidgauge.metrics.protocols import IntervalRule
 from vidgauge.metrics.statistic import Smooth, Statistic
 from vidgauge.metrics.trials import MeasureInTrials, Samples
 from vidgauge.metrics.uncertainty.bootstrap import bootstrap
-from vidgauge.metrics.uncertainty.clusters import Names, cut, in_parts
+from vidgauge.metrics.uncertainty.clusters import Names, Part, cut, in_parts
 from vidgauge.metrics.uncertainty.extrapolation import Extrapolated, extrapolate
-from vidgauge.metrics.uncertainty.influence import interval
+from vidgauge.metrics.uncertainty.influence import Influences, interval
 from vidgauge.metrics.uncertainty.interval import Interval
 from vidgauge.metrics.uncertainty.permutation import permutation_test
 
@@ -35,8 +36,8 @@ def of_sets(rule: VideoMeasure, how: IntervalRule, sets: Sequence[Evidence]) -> 
     """The value of a measure of sets, and how sure it is."""
     statistic = rule.statistic(*sets)
     value, groups = statistic(), [clusters(evidence, how) for evidence in sets]
-    halves = rule.of_pairs and min(map(len, sets)) >= rule.fewest_in_halves(*sets)
-    halved = influences_in_halves(rule, sets, groups, how.seed) if halves and isinstance(statistic, Smooth) else ()
+    halves = takes_halves(rule, sets)
+    halved = _in_halves(rule, sets, groups, how.seed) if halves and isinstance(statistic, Smooth) else ()
     found = _interval(statistic, value, groups, how, halved=halved, positive=rule.positive)
     details: dict[str, Any] = {"interval": _told(found) | {"draws": how.draw}}
     notes = []
@@ -66,12 +67,21 @@ def clusters(evidence: Evidence, how: IntervalRule) -> Names:
     return evidence.sources
 
 
-def influences_in_halves(
-    rule: VideoMeasure, sets: Sequence[Evidence], groups: Sequence[Names], seed: int
-) -> tuple[np.ndarray[Any, Any], ...]:
-    """Of each clip of each set on the measure of its own half of the sets."""
+def takes_halves(rule: VideoMeasure, sets: Sequence[Evidence]) -> bool:
+    """Whether pairs of clips have a say in a measure, and its sets are large enough for halves to tell how much."""
+    return rule.of_pairs and min(map(len, sets)) >= rule.fewest_in_halves(*sets)
 
-    def of_half(part: Any) -> Any:  # noqa: ANN401 - positions in each set to influences of each
+
+def pooled(sets: Sequence[Evidence], groups: Sequence[Names], outputs: Sequence[str]) -> Evidence:
+    """Some outputs of all clips of two sets, whose clusters are different ones even if they bear one name."""
+    rows = {name: np.concatenate([np.asarray(evidence.outputs[name]) for evidence in sets]) for name in outputs}
+    return Evidence(rows, [f"{side} {name}" for side, names in enumerate(groups) for name in names])
+
+
+def _in_halves(rule: VideoMeasure, sets: Sequence[Evidence], groups: Sequence[Names], seed: int) -> tuple[Array, ...]:
+    """The influence of each clip of each set on the measure of its own half of the sets."""
+
+    def of_half(part: Part) -> tuple[Array, ...]:
         statistic = rule.statistic(*(evidence.part(clips) for evidence, clips in zip(sets, part, strict=True)))
         assert isinstance(statistic, Smooth), "as it is of all clips"
         return statistic.influences()
@@ -85,7 +95,7 @@ def _interval(
     groups: Sequence[Names],
     how: IntervalRule,
     *,
-    halved: Sequence[Any] = (),
+    halved: Influences = (),
     positive: bool = False,
 ) -> Interval:
     if how.method == "bootstrap" or not isinstance(statistic, Smooth):
@@ -148,10 +158,9 @@ def _curve(found: Extrapolated) -> list[dict[str, Any]]:
 def _permuted(
     rule: MeasureInTrials, how: IntervalRule, sets: Sequence[Evidence], groups: Sequence[Names]
 ) -> tuple[dict[str, Any], str]:
-    rows = np.concatenate([np.asarray(evidence.outputs[rule.output]) for evidence in sets])
-    both = Evidence({rule.output: rows}, [f"{side} {name}" for side, names in enumerate(groups) for name in names])
-    whole = rule.model_copy(update={"trials": 1})
-    found = permutation_test(whole.statistic(both, both), groups, replicates=how.permutations, seed=how.seed)
+    both = pooled(sets, groups, [rule.output])
+    statistic = rule.in_one_trial.statistic(both, both)
+    found = permutation_test(statistic, groups, replicates=how.permutations, seed=how.seed)
     kind = "all" if found.exact else "random"
     note = f"p = {found.p:.3g} by {found.labellings} {kind} labellings, if real and generated videos were alike"
     return asdict(found), note

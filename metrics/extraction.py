@@ -53,6 +53,8 @@ class Extraction:
     ) -> None:
         self._entries, self._clip_rule, self._ranks = entries, clip_rule, ranks
         self._videos = _videos(entries, clip_rule, ranks, advance)
+        pairs = zip(entries, self._videos, strict=True)
+        self._mine = [(entry, video) for entry, video in pairs if ranks.mine(entry.id)]
         self._lanes = [Lane(one, cache.shelf(one.seen, clip_rule), batch_size) for one in extractors]
         for lane in self._lanes:
             for path in references:
@@ -61,7 +63,7 @@ class Extraction:
 
     def lacking(self) -> list[Extractor]:
         """The networks that must look at any of this process's videos."""
-        return [lane.extractor for lane in self._lanes if any(lane.lacks(video) for _, video in self._mine())]
+        return [lane.extractor for lane in self._lanes if any(lane.lacks(video) for _, video in self._mine)]
 
     def without(self, reasons: Mapping[NetworkUse, str]) -> None:
         """Do without some of the networks, for reasons that stand for their evidence."""
@@ -95,17 +97,13 @@ class Extraction:
             VidgaugeError: if another process failed.
         """
         with self._ranks.together():
-            _look(self._mine(), self._clip_rule, self._lanes, workers=workers, strict=strict, advance=advance)
+            _look(self._mine, self._clip_rule, self._lanes, workers=workers, strict=strict, advance=advance)
         for lane in self._lanes:
             lane.meet(self._videos, self._ranks)
         _check_that_any_takes_them(self._lanes)
         if not self._ranks.first:
             return {}
         return {lane.extractor.use: lane.evidence(self._entries, self._videos, captions) for lane in self._lanes}
-
-    def _mine(self) -> list[tuple[Entry, str]]:
-        pairs = zip(self._entries, self._videos, strict=True)
-        return [(entry, video) for entry, video in pairs if self._ranks.mine(entry.id)]
 
 
 def _videos(entries: Sequence[Entry], clip_rule: ClipRule, ranks: Ranks, advance: Callable[[], None]) -> list[str]:

@@ -90,8 +90,7 @@ class Lane:
         """One more clip of a video, uint8, if it needs it."""
         if self.refusal or video not in self._expected:
             return
-        if not self._open or self._open[-1].video != video:
-            self._open.append(_Open(video))
+        self._begin(video)
         # Prepared at once: what waits is small whatever the size of the video.
         prepared = self.extractor.prepare(frames_thwc)
         if self._waiting and self._waiting[0].shape != prepared.shape:  # whole videos differ in length
@@ -105,8 +104,7 @@ class Lane:
         """No more clips of a video; ``failure`` says why not, where it is broken."""
         if self.refusal or video not in self._expected:
             return
-        if not self._open or self._open[-1].video != video:
-            self._open.append(_Open(video))
+        self._begin(video)
         self._open[-1].ended, self._open[-1].failure = True, failure
         self._settle()
         if all(share.done() for share in self._working):
@@ -170,6 +168,10 @@ class Lane:
         _, clips = self._failures[video]
         return f"{video} until clip {clips}" if clips else ""
 
+    def _begin(self, video: str) -> None:
+        if not self._open or self._open[-1].video != video:
+            self._open.append(_Open(video))
+
     def _run(self) -> None:
         if self._waiting:
             self._receive()
@@ -198,6 +200,8 @@ class Lane:
             if done.failure:
                 self._failures[done.video] = (done.failure, done.clips)
             name = self._name(done.video)
+            if done.failure and name:
+                self.shelf.find([name])  # only now is it known what the clips before the damage are called
             if rows and name not in self.shelf:
                 self.shelf.add(
                     Whole(name, {output: np.concatenate([row[output] for row in rows]) for output in rows[0]})

@@ -10,7 +10,6 @@ from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.extractor import Extractor
 from vidgauge.metrics.paired.evidence import PairedEvidence
 from vidgauge.metrics.protocols import Protocol
-from vidgauge.metrics.uncertainty.interval import Interval
 from vidgauge.metrics.video_set import Side
 
 
@@ -42,7 +41,7 @@ def measure(protocol: Protocol, sides: Mapping[Side, Evidence], extractor: Extra
         value, confidence = of_sets(rule, protocol.interval, sets)
         notes = [*rule.notes(*sets), *confidence.notes, *(note for evidence in sets for note in evidence.notes)]
         shown = dict(zip(sides, sets, strict=True))
-        return Outcome(_fields(value, confidence.interval), notes, shown, confidence.details)
+        return Outcome({"value": value} | confidence.interval.fields, notes, shown, confidence.details)
     except UsageError as error:  # what a network makes of odd videos is odd; other protocols may have a value
         return Outcome({"status": "failed", "reason": str(error)}, sides=sides)
 
@@ -53,7 +52,7 @@ def measure_in_pairs(protocol: Protocol, pairs: PairedEvidence) -> Outcome:
     try:
         value, confidence = of_pairs(rule.statistic(pairs), protocol.interval, pairs)
         notes = [*rule.notes(pairs), *pairs.notes]
-        return Outcome(_fields(value, confidence.interval), notes, pairs.sides, confidence.details)
+        return Outcome({"value": value} | confidence.interval.fields, notes, pairs.sides, confidence.details)
     except UsageError as error:
         return Outcome({"status": "failed", "reason": str(error)}, pairs.notes, pairs.sides)
 
@@ -79,16 +78,6 @@ def _without_value(protocol: Protocol, sides: Mapping[Side, Evidence]) -> dict[s
             f"protocol {protocol.name}: network {protocol.network!r} gives {', '.join(outputs)}, not {rule.output!r}"
         )
     return {}
-
-
-def _fields(value: float, interval: Interval) -> dict[str, Any]:
-    return {
-        "value": value,
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
-        "no_interval": interval.reason,
-    }
 
 
 def _with_texts(evidence: Evidence, prefix: str, extractor: Extractor) -> Evidence:

@@ -103,7 +103,7 @@ def score(
                 records.append(_records(chosen, sets, found[-1], workers, features, environment=environment, run=run))
         if versus is not None and ranks.first:
             both = [(protocol, found[0][protocol.name], found[1][protocol.name]) for protocol in chosen]
-            records.append(differences(both, records[0][0], records[1][0]))
+            records.append(list(differences(both, records[0][0], records[1][0])))
     return [record for some in records for record in some]
 
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,11 @@ class MeasureInTrials(VideoMeasure):
 
     trials: int = Field(default=1, ge=1)
     """Equal, contiguous parts of both sets that are compared apart; the score is the mean (MAGVIT 4, DIGAN 10)."""
+
+    @property
+    def in_one_trial(self) -> Self:
+        """The same measure over whole sets."""
+        return self.model_copy(update={"trials": 1})
 
     @property
     def fewest(self) -> int:

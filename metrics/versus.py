@@ -9,7 +9,7 @@ import numpy as np
 from vidgauge.errors import UsageError
 from vidgauge.fingerprint import fingerprint
 from vidgauge.metrics.arrays import Array
-from vidgauge.metrics.confidence import clusters
+from vidgauge.metrics.confidence import clusters, pooled, takes_halves
 from vidgauge.metrics.evidence import Evidence
 from vidgauge.metrics.measures import VideoMeasure
 from vidgauge.metrics.outcome import Outcome
@@ -22,7 +22,9 @@ from vidgauge.metrics.uncertainty.permutation import permutation_test
 from vidgauge.record import Measure, ProtocolRef, Record, Subject
 
 
-def differences(protocols: Sequence[tuple[Protocol, Outcome, Outcome]], first: Record, second: Record) -> list[Record]:
+def differences(
+    protocols: Sequence[tuple[Protocol, Outcome, Outcome]], first: Record, second: Record
+) -> Iterator[Record]:
     """A record of the first set's value less the second's, for each protocol about sets that has both.
 
     Videos of one name in both sets, such as answers to one prompt, are drawn together, and the real videos are the same
@@ -33,12 +35,6 @@ def differences(protocols: Sequence[tuple[Protocol, Outcome, Outcome]], first: R
         first: a record of the first set, whose run and environment are those of the differences.
         second: one of the second.
     """
-    return list(_differences(protocols, first, second))
-
-
-def _differences(
-    protocols: Sequence[tuple[Protocol, Outcome, Outcome]], first: Record, second: Record
-) -> Iterator[Record]:
     names = [record.subject.name for record in (first, second)]
     config = {"real": first.subject.config["real"]}
     config |= {"generated": first.subject.config["generated"], "versus": second.subject.config["generated"]}
@@ -78,15 +74,8 @@ def _result(protocol: Protocol, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         test = _swapped(rule, how, reference, rivals)
         details["permutation"] = test
         notes.append(f"p = {test['p']:.3g} by {test['labellings']} labellings, where pairs swap sides")
-    return {
-        "value": found.value,
-        "low": ends.low,
-        "high": ends.high,
-        "level": ends.level,
-        "no_interval": ends.reason,
-        "n": min(map(len, rivals)),
-        "details": details | {"notes": notes},
-    }
+    common = {"value": found.value, "n": min(map(len, rivals)), "details": details | {"notes": notes}}
+    return common | ends.fields
 
 
 def _difference(
@@ -94,11 +83,9 @@ def _difference(
 ) -> Difference:
     groups = _groups(how, reference, rivals)
     everything = tuple(np.arange(len(names)) for names in groups)
-    sets = [*reference, *rivals]
-    enough = min(map(len, sets)) >= rule.fewest_in_halves(*reference, rivals[0])
     halved = (
         in_parts(lambda part: _influences(rule, reference, rivals, part), halves(groups, how.seed, paired=True))
-        if rule.of_pairs and enough
+        if takes_halves(rule, [*reference, *rivals])
         else ()
     )
     return difference(
@@ -141,9 +128,8 @@ def _swapped(
 ) -> dict[str, Any]:
     """How large the difference is among those where answers of one name swap sides."""
     groups = _groups(how, reference, rivals)
-    outputs = {name: np.concatenate([np.asarray(one.outputs[name]) for one in rivals]) for name in rivals[0].outputs}
-    both = Evidence(outputs, [f"{side} {name}" for side, names in enumerate(groups[1:]) for name in names])
-    whole = rule.model_copy(update={"trials": 1}) if isinstance(rule, MeasureInTrials) else rule
+    both = pooled(rivals, groups[1:], list(rivals[0].outputs))
+    whole = rule.in_one_trial if isinstance(rule, MeasureInTrials) else rule
     statistic, once = whole.statistic(*reference, both), [np.ones(len(one)) for one in reference]
     return asdict(
         permutation_test(

@@ -17,7 +17,6 @@ from vidgauge.bench.contests.decoding_files import CODINGS, FRAMES, LONG, RATE, 
 from vidgauge.bench.contests.decoding_job import CLIP, Job, Outcome, Timed
 from vidgauge.bench.contests.decoding_memory import Streamed
 from vidgauge.bench.contests.ffmpeg import with_ffmpeg_of_pyav
-from vidgauge.bench.timing.statistics import Estimate
 from vidgauge.environment import Environment
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, ProtocolRef, Record, Subject
@@ -117,17 +116,9 @@ def _records(sitting: _Sitting, coding: Coding, task: Task, said: str | None) ->
 
 def _results(timed: Timed) -> Iterator[tuple[Measure, dict[str, Any]]]:
     frames, seconds = timed.agreement.frames, timed.seconds
-    speed = Estimate(
-        frames / seconds.value,
-        None if seconds.high is None else frames / seconds.high,
-        None if seconds.low is None else frames / seconds.low,
-        seconds.n,
-        seconds.level,
-        seconds.no_interval,
-    )
     details = {"version": timed.version, "frames": frames, "cpu_share": timed.cpu_share, "seconds": timed.samples}
-    yield SPEED, _estimated(speed) | {"details": details}
-    yield RATIO, _estimated(timed.ratio) | {"details": {"verdict": timed.verdict}}
+    yield SPEED, seconds.per_second(frames).fields | {"details": details}
+    yield RATIO, timed.ratio.fields | {"details": {"verdict": timed.verdict}}
     yield (
         DIFFERENCE,
         {
@@ -137,18 +128,6 @@ def _results(timed: Timed) -> Iterator[tuple[Measure, dict[str, Any]]]:
             "details": {"mean": timed.agreement.mean},
         },
     )
-
-
-def _estimated(estimate: Estimate) -> dict[str, Any]:
-    level = None if estimate.low is None else estimate.level
-    return {
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "level": level,
-        "no_interval": estimate.no_interval,
-        "n": estimate.n,
-    }
 
 
 def _streaming(sitting: _Sitting, said: str | None) -> Record:

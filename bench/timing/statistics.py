@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.special import bdtr
@@ -60,6 +61,19 @@ class Estimate:
     """Confidence level of the interval."""
     no_interval: str = ""
     """Why there is no interval, if there is none."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of a record with this value and interval."""
+        fields: dict[str, Any] = {"value": self.value, "n": self.n}
+        if self.low is None:
+            return fields | {"no_interval": self.no_interval}
+        return fields | {"low": self.low, "high": self.high, "level": self.level}
+
+    def per_second(self, count: float) -> "Estimate":
+        """How many a second, where so many take these seconds; the ends of the interval change places."""
+        low, high = (None if end is None else count / end for end in (self.high, self.low))
+        return Estimate(count / self.value, low, high, self.n, self.level, self.no_interval)
 
 
 def median(seconds: Sequence[float], seed: int) -> Estimate:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,7 @@ class Whole:
     outputs: dict[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     file: Path
     start: int
     clips: int
@@ -53,7 +52,7 @@ class Shelf:
         self.folder, self.way = folder, dict(way)
         self._places: dict[str, _Place] = {}
         self._shapes: dict[Path, dict[str, tuple[int, ...]]] = {}
-        self._seen: set[Path] = set()
+        """Of the files that are entered."""
         self._waiting: list[Whole] = []
         self._weight, self._since = 0, monotonic()
 
@@ -61,9 +60,9 @@ class Shelf:
         """Look which of these videos are here. Damaged files are removed, as if what is in them had never been."""
         wanted = set(videos)
         for path in sorted(self.folder.glob("*.safetensors")):
-            if path not in self._seen:
+            if path not in self._shapes:
                 with suppress(FileNotFoundError):
-                    self._take(path, wanted)
+                    self._look_into(path, wanted)
 
     def take(self, path: Path) -> None:
         """Count a file elsewhere among this shelf's own.
@@ -79,7 +78,7 @@ class Shelf:
             if not name.startswith("made_by")
         ]:
             raise UsageError(f"{path}: holds features made in another way: {'; '.join(said)}")
-        self._enter(path, None)
+        self._read(path)
 
     def __contains__(self, video: str) -> bool:
         return video in self._places
@@ -105,7 +104,7 @@ class Shelf:
             videos = [(whole.video, len(next(iter(whole.outputs.values())))) for whole in group]
             path = self.folder / f"{secrets.token_hex(16)}.safetensors"
             write_sealed(path, outputs, {"way": self.way, "videos": videos, "outputs": sorted(outputs)})
-            self._enter(path, None)
+            self._enter(path, outputs, videos)
 
     def clips(self, video: str) -> int:
         """How many clips of a video there are."""
@@ -130,22 +129,22 @@ class Shelf:
             )
         return {name: ShelvedRows(places, name, next(iter(shape))) for name, shape in shapes.items()}
 
-    def _take(self, path: Path, wanted: set[str]) -> None:
-        self._seen.add(path)
+    def _look_into(self, path: Path, wanted: set[str]) -> None:
         try:
             if not wanted.isdisjoint(video for video, _ in read_facts(path)["videos"]):
-                self._enter(path, wanted)
+                self._read(path)
         except VidgaugeError:
             path.unlink()
 
-    def _enter(self, path: Path, wanted: set[str] | None) -> None:
+    def _read(self, path: Path) -> None:
         arrays, facts = read_sealed(path)  # all of it once, so that damage is found before anything rests on it
-        self._seen.add(path)
-        self._shapes[path] = {name: arrays[name].shape for name in facts["outputs"]}
+        self._enter(path, {name: arrays[name] for name in facts["outputs"]}, facts["videos"])
+
+    def _enter(self, path: Path, outputs: Mapping[str, NDArray[Any]], videos: Sequence[tuple[str, int]]) -> None:
+        self._shapes[path] = {name: array.shape for name, array in outputs.items()}
         start = 0
-        for video, clips in facts["videos"]:
-            if wanted is None or video in wanted:
-                self._places.setdefault(video, _Place(path, start, clips))
+        for video, clips in videos:
+            self._places.setdefault(video, _Place(path, start, clips))
             start += clips
 
 

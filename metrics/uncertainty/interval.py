@@ -25,6 +25,11 @@ class Interval:
     covers: str = ""
     """What lies in such intervals as often as the level says."""
 
+    @property
+    def fields(self) -> dict[str, float | str | None]:
+        """Those of a record."""
+        return {"low": self.low, "high": self.high, "level": self.level, "no_interval": self.reason}
+
 
 def none_for(reason: str) -> Interval:
     """No interval, and why."""

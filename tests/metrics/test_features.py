@@ -166,9 +166,12 @@ def test_clips_before_the_damage_count_each_time(tmp_path: Path) -> None:
     write_video(tmp_path / "videos" / "frames", frames, 8)
     sorted((tmp_path / "videos" / "frames").iterdir())[13].write_bytes(b"no picture")
     rule = ClipRule(frames=4, offset="all")
-    first, again = (look(tmp_path / "videos", tmp_path / "cache", rule) for _ in range(2))
+    first = look(tmp_path / "videos", tmp_path / "cache", rule)
+    shelved = sorted((tmp_path / "cache").rglob("*.safetensors"))
+    again = look(tmp_path / "videos", tmp_path / "cache", rule)
     assert same(first, again)
     assert len(first) == 3
+    assert sorted((tmp_path / "cache").rglob("*.safetensors")) == shelved
     assert [failed.reason for failed in first.failed] == [failed.reason for failed in again.failed]
 
 

@@ -29,27 +29,7 @@ class Finding(Frozen):
 
 def estimated(estimate: Estimate, details: dict[str, Any] | None = None) -> dict[str, Any]:
     """An estimate as fields of a record."""
-    return {
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "level": None if estimate.low is None else estimate.level,
-        "no_interval": estimate.no_interval,
-        "n": estimate.n,
-        "details": details or {},
-    }
-
-
-def per_second(seconds: Estimate, count: int) -> Estimate:
-    """How many a second, where so many take these seconds."""
-    return Estimate(
-        count / seconds.value,
-        None if seconds.high is None else count / seconds.high,
-        None if seconds.low is None else count / seconds.low,
-        seconds.n,
-        seconds.level,
-        seconds.no_interval,
-    )
+    return estimate.fields | {"details": details or {}}
 
 
 def without(tool: str, what: str, measure: Measure, status: str, reason: str) -> Finding:

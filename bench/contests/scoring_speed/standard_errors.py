@@ -16,7 +16,6 @@ from vidgauge.bench.contests.scoring_speed.finding import (
     SECONDS,
     Finding,
     estimated,
-    per_second,
 )
 from vidgauge.bench.contests.scoring_speed.plan import StandardErrors
 from vidgauge.bench.contests.scoring_speed.race import OURS, Entrant, Tell, race
@@ -73,7 +72,7 @@ def run(part: StandardErrors, tell: Tell) -> list[Finding]:
         findings.append(_over(each.what, BOOTSTRAP, ERROR_RATIO, {"value": apart} | once))
     for each in loops:
         if found.ran(each):
-            speed = per_second(found.times.latency(each.name), part.in_a_round)
+            speed = found.times.latency(each.name).per_second(part.in_a_round)
             findings.append(found.finding(each, RATE, estimated(speed, {"distances": found.values[each.name]})))
     findings += [found.ratio(each, loops[0]) for each in loops[1:] if found.ran(each)]
     return [*findings, found.noise_floor(), *found.lost]

@@ -14,7 +14,7 @@ from vidgauge.bench.contests.agreement.comparison import peer, version
 from vidgauge.bench.contests.agreement.weights import SEED, Weights
 from vidgauge.bench.contests.scoring_speed import port
 from vidgauge.bench.contests.scoring_speed.clips import SIDES, write_clips
-from vidgauge.bench.contests.scoring_speed.finding import RATIO, SPEED, Finding, estimated, per_second
+from vidgauge.bench.contests.scoring_speed.finding import RATIO, SPEED, Finding, estimated
 from vidgauge.bench.contests.scoring_speed.plan import Videos
 from vidgauge.bench.contests.scoring_speed.race import OURS, Entrant, Race, Tell, race
 from vidgauge.bench.timing.statistics import paired_ratio
@@ -72,7 +72,7 @@ def _findings(part: Videos, entrants: list[Entrant], found: Race) -> list[Findin
     findings = []
     for each in here.values():
         details = {"distance": found.values[each.name]} if each.what == WHOLE else {}
-        speed = per_second(found.times.latency(each.name), clips)
+        speed = found.times.latency(each.name).per_second(clips)
         findings.append(found.finding(each, SPEED, estimated(speed, details)))
     findings += [found.ratio(each, here[OURS, what]) for (tool, what), each in here.items() if tool != OURS]
     findings += [found.ratio(here[OURS, WHOLE], here[OURS, NETWORK]), _over_parts(found, here), found.noise_floor()]
