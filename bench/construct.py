@@ -19,7 +19,7 @@ def construct(variant: Variant, device: str) -> Measured:
         UsageError: where there is no such thing, or its arguments are wrong.
     """
     if variant.system:
-        return systems.build(variant.system, device=device)
+        return systems.build_network(variant.system, device=device)
     with torch.device("meta" if device == "meta" else "cpu"):
         return layers.build(variant.layer, **variant.config)
 
@@ -30,4 +30,4 @@ def takes(variant: Variant) -> Takes:
     Raises:
         UsageError: where there is no such thing.
     """
-    return systems.preset(variant.system).takes if variant.system else layers.LAYERS[variant.layer].takes
+    return systems.SYSTEMS[variant.system].takes if variant.system else layers.LAYERS[variant.layer].takes

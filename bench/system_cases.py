@@ -7,19 +7,17 @@ from fnmatch import fnmatchcase
 from vidgauge.bench.parts import Shape
 from vidgauge.bench.suite import Case, Suite, Systems, Variant, parse_suite
 from vidgauge.errors import UsageError, near_misses
-from vidgauge.reference_models.systems import NONE_YET, build, presets
+from vidgauge.reference_models.systems import SYSTEMS, build_network
 
 
 def with_systems(suite: Suite) -> Suite:
     """The suite with cases in the place of patterns. Presets made for the same input are variants of one case.
 
     Raises:
-        UsageError: where there are no presets, or none that fits a pattern.
+        UsageError: where no preset fits a pattern.
     """
     if not suite.systems:
         return suite
-    if not presets():
-        raise UsageError(f"suite {suite.name!r} measures the reference systems: {NONE_YET}")
     made = [case for asked in suite.systems for case in _cases(suite, asked)]
     fields = {name: getattr(suite, name) for name in Suite.model_fields}
     return parse_suite(fields | {"cases": [*suite.cases, *made], "systems": []})
@@ -28,7 +26,7 @@ def with_systems(suite: Suite) -> Suite:
 def _cases(suite: Suite, asked: Systems) -> Iterator[Case]:
     inputs: dict[tuple[str, Shape], list[str]] = defaultdict(list)
     for name in _fitting(suite, asked):
-        system = build(name, device="meta")
+        system = build_network(name, device="meta")
         inputs[system.takes, system.input_shape()].append(name)
     for (takes, (_, *shape)), names in inputs.items():
         yield Case(
@@ -42,6 +40,8 @@ def _cases(suite: Suite, asked: Systems) -> Iterator[Case]:
 
 def _fitting(suite: Suite, asked: Systems) -> list[str]:
     for pattern in asked.presets:
-        if not any(fnmatchcase(name, pattern) for name in presets()):
-            raise UsageError(f"suite {suite.name!r}: no system fits {pattern!r}; {near_misses(pattern, presets())}")
-    return [name for name in presets() if any(fnmatchcase(name, pattern) for pattern in asked.presets)]
+        if not any(fnmatchcase(name, pattern) for name in SYSTEMS.names()):
+            raise UsageError(
+                f"suite {suite.name!r}: no system fits {pattern!r}; {near_misses(pattern, SYSTEMS.names())}"
+            )
+    return [name for name in SYSTEMS if any(fnmatchcase(name, pattern) for pattern in asked.presets)]

@@ -55,7 +55,7 @@ def inflate_(layer: Convolution, image_layer: nn.Conv2d, rule: Rule) -> None:
             on another frame than the layer's padding does, which shifts the video in time.
     """
     check_choice("rule", rule, get_args(Rule))
-    target = _target(layer)
+    target = image_part(layer)
     _check_fit(layer, target, image_layer)
     kernel = image_layer.weight
     if target.weight.ndim == 5:
@@ -73,8 +73,12 @@ def _slice(frames: int, rule: Rule) -> int:
     return frames - 1 if rule == "last" else frames // 2
 
 
-def _target(layer: Convolution) -> nn.Conv2d | nn.Conv3d:
-    """The module that takes the image's kernel."""
+def image_part(layer: Convolution) -> nn.Conv2d | nn.Conv3d:
+    """The module of a layer that takes an image's kernel.
+
+    Raises:
+        UsageError: where it has none.
+    """
     if isinstance(layer, SingleConvolution):
         return layer.convolution
     if isinstance(layer, PseudoConv3d):

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import vidgauge.reference_models
+from vidgauge.bench import system_cases
 from vidgauge.bench.construct import construct
 from vidgauge.bench.crossover import crossover_records
 from vidgauge.bench.messages import Done, Job, Message, Probed, Timed
@@ -25,14 +26,13 @@ from vidgauge.bench.suite import Suite, Variant, parse_suite
 from vidgauge.bench.suites import SUITES
 from vidgauge.bench.timing.rounds import TimingRule
 from vidgauge.bench.worker import run
-from vidgauge.cli import run as vidgauge_command
 from vidgauge.errors import UsageError
 from vidgauge.record import Record
 from vidgauge.reference_models import systems
 from vidgauge.reference_models.cost import Cost
 from vidgauge.reference_models.layers import build
 from vidgauge.reference_models.system import System
-from vidgauge.reference_models.systems import Preset
+from vidgauge.reference_models.systems import PipelinePreset, Preset
 from vidgauge.registry import Registry
 
 
@@ -74,6 +74,11 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Registry[Preset]:
     empty.names()
     empty.__dict__["_entries"].clear()
     monkeypatch.setattr(systems, "SYSTEMS", empty)
+    monkeypatch.setattr(system_cases, "SYSTEMS", empty)
+    none: Registry[PipelinePreset] = Registry("pipeline", "vidgauge.reference_models.systems")
+    none.names()
+    none.__dict__["_entries"].clear()
+    monkeypatch.setattr(systems, "PIPELINES", none)
     return empty
 
 
@@ -108,24 +113,11 @@ def test_presets_made_for_the_same_input_stand_side_by_side() -> None:
 def test_the_public_names() -> None:
     assert vidgauge.reference_models.presets() == ["other/tiny", "toy/paper", "toy/small", "toy/tiny"]
     system = vidgauge.reference_models.build("toy/small", device="meta")
+    assert isinstance(system, System)
     assert {parameter.device.type for parameter in system.parameters()} == {"meta"}
     assert system.input_shape(2) == (2, 3, 4, 4, 4)
     with pytest.raises(UsageError, match="no system 'toy/smal'; did you mean 'toy/small'"):
         vidgauge.reference_models.build("toy/smal")
-
-
-@pytest.mark.usefixtures("shelf")
-def test_without_any_system_it_says_so_in_a_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert vidgauge_command(["profile", "systems", "--store", str(tmp_path / "s.sqlite")]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("vidgauge: suite 'systems' measures the reference systems: no reference system is there yet")
-    assert said.count("\n") == 1
-    with pytest.raises(UsageError, match="no system 'vdm/small': no reference system is there yet"):
-        vidgauge.reference_models.build("vdm/small")
-    assert vidgauge_command(["list", "systems", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
-    assert vidgauge_command(["list", "suites"]) == 0
-    assert "\nsystems " in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("toys")

@@ -1,6 +1,7 @@
 """``vidgauge list WHAT``: what there is."""
 
 import json as json_format
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.registry import Registry
 
-# Each kind's registry, as module and attribute: a registry opens, and imports what it must, only when it is listed.
+# Each kind's registries, as module and attributes: a registry opens, and imports what it must, only when it is listed.
 REGISTRIES = {
     "contests": ("vidgauge.bench.contests", "CONTESTS"),
     "datasets": ("vidgauge.datasets", "SOURCES"),
@@ -17,7 +18,7 @@ REGISTRIES = {
     "networks": ("vidgauge.metrics.networks", "NETWORKS"),
     "protocols": ("vidgauge.metrics.protocols", "PROTOCOLS"),
     "suites": ("vidgauge.bench.suites", "SUITES"),
-    "systems": ("vidgauge.reference_models.systems", "SYSTEMS"),
+    "systems": ("vidgauge.reference_models.systems", "SYSTEMS", "PIPELINES"),
 }
 _TABLES = {"datasets": "vidgauge.datasets.catalogue", "protocols": "vidgauge.metrics.catalogue"}
 """Of which the documentation has a table."""
@@ -54,15 +55,48 @@ def list_(
     if markdown:
         _print_table(what)
         return
-    module, attribute = REGISTRIES[what]
-    registry: Registry[Any] = getattr(import_module(module), attribute)
-    rows = [{"name": name, "summary": _summary(registry[name])} | _card(registry[name]) for name in registry]
+    rows = sorted(_rows(what), key=lambda row: str(row["name"]))
     if json:
         typer.echo(json_format.dumps(rows, indent=1, ensure_ascii=False))
+    elif what == "systems":
+        _print_systems(rows)
     else:
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             typer.echo(f"{row['name']:<{width}}  {row['summary']}".rstrip())
+
+
+def _rows(what: str) -> Iterator[dict[str, Any]]:
+    module, *attributes = REGISTRIES[what]
+    for attribute in attributes:
+        registry: Registry[Any] = getattr(import_module(module), attribute)
+        for name in registry:
+            yield {"name": name, "summary": _summary(registry[name])} | _card(registry[name])
+
+
+def _print_systems(rows: list[dict[str, Any]]) -> None:
+    """Sizes beside what is said of them, and how certain that is."""
+    from rich.table import Table
+
+    from vidgauge.terminal import stdout_console
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    for heading in ("parameters", "stated"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("certainty", "takes (C, T, H, W) or gives (T, H, W)", "summary"):
+        table.add_column(heading)
+    for row in rows:
+        stated = row.get("stated_parameters")
+        extents = row["shape"][1:] if "shape" in row else row["gives"]
+        shape = ("takes " if "shape" in row else "gives ") + _plain(extents)
+        cells = (_millions(row["parameters"]), _millions(stated) if stated else "", row.get("certainty") or "")
+        table.add_row(row["name"], *cells, shape, row["summary"])
+    stdout_console().print(table, markup=False)
+
+
+def _millions(count: float) -> str:
+    return f"{count / 1e6:,.3f} M" if count < 1e7 else f"{count / 1e6:,.1f} M"
 
 
 def _print_table(what: str) -> None:
