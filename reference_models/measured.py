@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import nn
@@ -26,8 +26,8 @@ class Measured(nn.Module, ABC):
     """C of the input."""
 
     @abstractmethod
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """What is timed."""
+    def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401 - whatever it takes
+        """What is timed: called with an input of its layout, then with ``more_inputs``."""
 
     @abstractmethod
     def cost(self, shape: Sequence[int]) -> Cost:
