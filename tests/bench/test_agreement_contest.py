@@ -36,6 +36,8 @@ from vidgauge.metrics.inception import InceptionConvention
 from vidgauge.metrics.similarity import FramePairs
 from vidgauge.store import read_json
 
+pytestmark = pytest.mark.long
+
 COMMITTED = Path(__file__).parents[2] / "reports" / "results" / "cpu" / "agreement.json"
 ASKED_FOR = {
     "cd-fvd",

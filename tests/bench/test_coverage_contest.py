@@ -15,6 +15,8 @@ from vidgauge.metrics.frechet import frechet_distance
 from vidgauge.reports.layouts import LAYOUTS
 from vidgauge.store import read_json
 
+pytestmark = pytest.mark.long
+
 SMALL = [
     Setting("fvd", 4, 8, tails="heavy"),
     Setting("fvd", 4, 16),

@@ -19,6 +19,8 @@ from vidgauge.bench.contests.ffmpeg import with_ffmpeg_of_pyav
 from vidgauge.datasets import reading
 from vidgauge.environment import Environment
 
+pytestmark = pytest.mark.long
+
 SMALL = Coding("H.264 in MP4", "libx264", ".mp4", 64, 48)
 
 

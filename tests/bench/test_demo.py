@@ -8,6 +8,8 @@ from vidgauge.bench.studies.demo import STAND_INS, count_videos, score_videos, w
 from vidgauge.cli import run
 from vidgauge.store import Store
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], float]:

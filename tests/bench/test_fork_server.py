@@ -12,7 +12,7 @@ from vidgauge.bench.processes import spawn
 from vidgauge.bench.suite import Variant
 from vidgauge.bench.timing.rounds import TimingRule
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")]
 CONV = Variant(layer="conv3d", config={"in_channels": 64, "out_channels": 64})
 JOB = Job(
     variants=[CONV, CONV.model_copy(update={"label": "last", "layout": "channels_last_3d"})],

@@ -9,6 +9,8 @@ import pytest
 
 from vidgauge.bench import fork_server
 
+pytestmark = pytest.mark.long
+
 CHECKED = ("two at once", "tree of sums", "growing list", "growing tensor")
 SCRIPT = f"""
 import json

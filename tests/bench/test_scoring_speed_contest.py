@@ -39,6 +39,8 @@ from vidgauge.environment import Environment
 from vidgauge.record import Record
 from vidgauge.reports.layouts import LAYOUTS
 
+pytestmark = pytest.mark.long
+
 ONCE = Rounds(fewest=1, seconds=1e-3)
 FILES = {"clips": 2, "frames": 16, "height": 32, "width": 48}
 LIGHT = {"protocol": "fvd.shapes", "random_weights": False}

@@ -234,6 +234,7 @@ _SUITE = """
 """
 
 
+@pytest.mark.long
 def test_a_system_of_another_package_is_listed_and_profiled(tmp_path: Path) -> None:
     (tmp_path / "others_systems.py").write_text(textwrap.dedent(_PACKAGE))
     metadata = tmp_path / "others_systems-1.0.dist-info"

@@ -24,6 +24,8 @@ from vidgauge.environment import Environment
 from vidgauge.record import Record
 from vidgauge.store import read_json
 
+pytestmark = pytest.mark.long
+
 
 class Clockwork:
     """Time that passes when calls are made, and a little whenever it is read."""

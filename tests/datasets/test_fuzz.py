@@ -198,6 +198,7 @@ def test_twenty_thousand_damaged_files_are_accounted_for(originals: dict[str, Pa
     check(fuzz(originals, 20_000, tmp_path / "mutants", seed=1), 20_000)
 
 
+@pytest.mark.long
 @pytest.mark.skipif("VIDGAUGE_TEST_VIDEOS" not in os.environ, reason="set VIDGAUGE_TEST_VIDEOS to a folder of videos")
 def test_damaged_real_videos_are_accounted_for(tmp_path: Path) -> None:
     real = Path(os.environ["VIDGAUGE_TEST_VIDEOS"])

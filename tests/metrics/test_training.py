@@ -16,6 +16,8 @@ from vidgauge.metrics.training.held_out import CAPTIONS, SCORES, SEED, Score, _r
 from vidgauge.metrics.training.recipes import RECIPES
 from vidgauge.weights import WeightsCard
 
+pytestmark = pytest.mark.long
+
 SHIPPED = [(name, recipe.network) for name, recipe in RECIPES.items()]
 
 

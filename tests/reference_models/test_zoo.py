@@ -166,6 +166,7 @@ _PLUGIN = """
 """
 
 
+@pytest.mark.long
 def test_a_layer_of_another_package_is_listed_priced_and_profiled(tmp_path: Path) -> None:
     (tmp_path / "others_layers.py").write_text(textwrap.dedent(_PLUGIN))
     metadata = tmp_path / "others_layers-1.0.dist-info"
