@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from vidgauge.reference_models.layouts import layout_of
 from vidgauge.reference_models.unet.norm import FrameNorm
 from vidgauge.reference_models.unet.residual import start_at_zero
 
@@ -81,8 +82,13 @@ class UNet(nn.Module):
         self.head = start_at_zero(parts.end(width, channels[1]))
 
     def forward(self, video_bcthw: torch.Tensor, given: Any) -> torch.Tensor:  # noqa: ANN401 - the system's own
-        """(B, C, T, H, W) to (B, C_out, T, H, W), any height and width; ``given`` goes to every part as it is."""
-        video_bcthw = self.stem(video_bcthw)
+        """(B, C, T, H, W) to (B, C_out, T, H, W), any height and width; ``given`` goes to every part as it is.
+
+        It works in the memory format of its weights (``Measured.to_layout``): with channels last, frames fold into the
+        batch without a copy.
+        """
+        layout = layout_of(next(self.stem.parameters()))
+        video_bcthw = self.stem(video_bcthw.contiguous(memory_format=layout))
         skips = [video_bcthw]
         for part in self.downward:
             video_bcthw = part(video_bcthw, given)
