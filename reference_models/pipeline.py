@@ -30,9 +30,7 @@ class Clips:
 class Data(Protocol):
     """Where clips come from."""
 
-    def draw(
-        self, count: int, frames: int, height: int, width: int, stride: int, generator: torch.Generator
-    ) -> Clips:
+    def draw(self, count: int, frames: int, height: int, width: int, stride: int, generator: torch.Generator) -> Clips:
         """Clips at any size, drawn anew with each call; all that is random comes from the generator, on the CPU."""
         ...
 
@@ -57,9 +55,7 @@ class Step:
     device: torch.device | str = "cpu"
     """Where clips are put: where the pipeline is."""
 
-    def clips(
-        self, count: int | None = None, *, frames: int, height: int, width: int, stride: int = 1
-    ) -> Clips:
+    def clips(self, count: int | None = None, *, frames: int, height: int, width: int, stride: int = 1) -> Clips:
         """Clips of every ``stride``-th frame; as many as the phase's batch unless told."""
         clips = self.data.draw(count or self.batch, frames, height, width, stride, self.generator)
         return Clips(clips.video_bcthw.to(self.device), clips.captions, clips.fps_b.to(self.device))
@@ -91,7 +87,8 @@ class Phase:
     learning_rate: float
     """The highest, after a linear warm-up."""
     begin: Callable[[], None] = _nothing
-    """Called once before the first step: copies or inflates what an earlier phase has learnt."""
+    """Called once before the first step: copies or inflates what an earlier phase has learnt. It changes weights alone,
+    for these are what a checkpoint holds."""
     decay: Literal["constant", "cosine"] = "constant"
     """Of the learning rate: none, or a cosine down to zero at the last step."""
     ema: float = 0.999
@@ -154,7 +151,7 @@ def to_frames(video_bcthw: Tensor) -> Tensor:
 
 def from_frames(frames_bthwc: Tensor) -> Tensor:
     """uint8 (B, T, H, W, 3) to float32 ``video_bcthw`` in [-1, 1]."""
-    return frames_bthwc.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+    return frames_bthwc.permute(0, 4, 1, 2, 3).contiguous().float() / 127.5 - 1
 
 
 def no_advance(done: int, steps: int) -> None:

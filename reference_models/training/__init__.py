@@ -1,0 +1,1 @@
+"""Training a pipeline, going on where it stopped, and sampling it into a folder of videos."""

@@ -1,0 +1,231 @@
+"""Training a pipeline, phase after phase.
+
+All that is random in a step follows from (seed, phase, step), so the weights, the optimiser and the average are all
+that a run which was stopped needs to go on to the same numbers, on the same machine with as many threads.
+"""
+
+import time
+from collections.abc import Callable
+from math import cos, isfinite, pi
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vidgauge.environment import Environment
+from vidgauge.errors import UsageError, VidgaugeError
+from vidgauge.reference_models.pipeline import Data, Phase, Pipeline, Step
+from vidgauge.reference_models.systems import build_pipeline
+from vidgauge.reference_models.training import checkpoint
+from vidgauge.reference_models.training.average import Average
+from vidgauge.reference_models.training.budget import affordable, shared
+from vidgauge.reference_models.training.checkpoint import CHECKPOINT, Progress
+from vidgauge.reference_models.training.request import Request
+from vidgauge.reference_models.training.seeds import seed_of
+from vidgauge.reference_models.training.weights import WEIGHTS, Facts, read_facts, save_weights
+
+WARM_UP = 50
+"""Steps, or a tenth of the phase if that is less."""
+LARGEST_GRADIENT = 1.0
+"""Norm that gradients are clipped to (no paper says so; ours)."""
+SAVE_SECONDS = 15.0
+
+Tell = Callable[[int, int, str], object]
+"""Told how many steps are done, how many there are, and the phase with its loss."""
+
+
+def train(request: Request, data: Data, folder: Path, device: str = "cpu", tell: Tell | None = None) -> Facts:
+    """Train into a folder, or go on with what an earlier call of the same request began there.
+
+    Args:
+        request: what to train.
+        data: what the request calls its data.
+        folder: where the checkpoint is kept while training goes on, and ``weights.safetensors`` at its end.
+        device: where to compute.
+        tell: for progress.
+
+    Returns:
+        The header of the weights file.
+
+    Raises:
+        UsageError: where the folder has another request's run.
+        VidgaugeError: where the loss is no number any more.
+    """
+    weights = folder / WEIGHTS
+    if weights.exists():
+        facts = read_facts(weights)
+        request.require(facts.request, weights)
+    else:
+        with torch.random.fork_rng(devices=[] if torch.device(device).type == "cpu" else None):
+            facts = _Run(request, data, folder / CHECKPOINT, device).finish(weights, tell or (lambda *_: None))
+    for left in (folder / CHECKPOINT, *folder.glob(f".{CHECKPOINT}.*")):  # halves of one, from runs that were killed
+        left.unlink(missing_ok=True)
+    return facts
+
+
+class _Run:
+    def __init__(self, request: Request, data: Data, path: Path, device: str) -> None:
+        self._request, self._data, self._path, self._device = request, data, path, device
+        saved = checkpoint.load(path, request)
+        self._pipeline = self._built()
+        self._phases = self._pipeline.phases()
+        self._course: Course | None = None
+        self._progress = saved[0] if saved else Progress(shared(self._phases, self._affordable()))
+        self._started = time.monotonic() - self._progress.seconds
+        if saved:
+            self._restore(saved[1])
+        else:
+            self._save()  # a number of steps that was measured is kept from the start
+
+    def finish(self, weights: Path, tell: Tell) -> Facts:
+        """Train all that is left, and write the weights."""
+        progress = self._progress
+        while progress.phase < len(self._phases):
+            self._phase(self._phases[progress.phase], tell)
+            progress.phase, progress.done, self._course = progress.phase + 1, 0, None
+            self._save()
+        facts = self._facts()
+        save_weights(self._pipeline, facts, weights)
+        return facts
+
+    def _phase(self, phase: Phase, tell: Tell) -> None:
+        progress = self._progress
+        before = sum(progress.steps[: progress.phase])
+        course = self._course = self._course or self._begun(phase)
+        saved = time.monotonic()
+        for number in range(progress.done, course.steps):
+            loss = course.step(number, self._data, self._device)
+            progress.losses[phase.name] = _smoothed(progress.losses.get(phase.name, 0.0), loss, number)
+            progress.done = number + 1
+            tell(before + number + 1, sum(progress.steps), f"{phase.name}: loss {progress.losses[phase.name]:.4f}")
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
+        course.average.give()
+
+    def _begun(self, phase: Phase) -> "Course":
+        torch.manual_seed(seed_of(self._request.seed, phase.name, "begin"))
+        phase.begin()
+        return Course(self._pipeline, phase, self._progress.steps[self._progress.phase], self._request.seed)
+
+    def _affordable(self) -> int:
+        """How many steps there are in all."""
+        if self._request.seconds is None:
+            return self._request.steps or sum(phase.steps for phase in self._phases)
+        pipeline = self._built()  # thrown away: to be timed, it is trained a little
+        courses: dict[str, Course] = {}
+
+        def step(phase: Phase, number: int) -> None:
+            if number == 0:
+                phase.begin()
+                courses[phase.name] = Course(pipeline, phase, phase.steps, self._request.seed)
+            courses[phase.name].step(number, self._data, self._device)
+
+        return affordable(pipeline.phases(), step, self._request.seconds)
+
+    def _built(self) -> Pipeline:
+        torch.manual_seed(seed_of(self._request.seed, "weights"))
+        return build_pipeline(self._request.system, self._device)
+
+    def _save(self) -> None:
+        self._progress.seconds = time.monotonic() - self._started
+        course = self._course.state() if self._course else None
+        tensors = {"pipeline": self._pipeline.state_dict(), "course": course}
+        checkpoint.save(self._path, self._request, self._progress, tensors)
+
+    def _restore(self, tensors: dict[str, Any]) -> None:
+        try:
+            self._pipeline.load_state_dict(tensors["pipeline"])
+            if tensors["course"]:
+                phase, steps = self._phases[self._progress.phase], self._progress.steps[self._progress.phase]
+                self._course = Course(self._pipeline, phase, steps, self._request.seed)
+                self._course.load(tensors["course"])
+        except (RuntimeError, ValueError, IndexError) as error:
+            reason = f"is of another version of {self._request.system}; remove it to begin anew"
+            raise UsageError(f"{self._path}: {reason}") from error
+
+    def _facts(self) -> Facts:
+        here, pipeline = Environment.capture(), self._pipeline
+        names = [phase.name for phase in self._phases]
+        return Facts(
+            request=self._request,
+            steps=dict(zip(names, self._progress.steps, strict=True)),
+            losses=self._progress.losses,
+            seconds=round(self._progress.seconds, 1),
+            parameters=sum(parameter.numel() for parameter in pipeline.parameters()),
+            gives=(pipeline.frames, pipeline.height, pipeline.width),
+            commit=here.code,
+            torch=here.libraries["torch"],
+            device=f"{here.cpu}, {here.threads} threads" if self._device == "cpu" else here.gpu or self._device,
+        )
+
+
+class Course:
+    """One phase under way: what it trains, with the optimiser and the average.
+
+    Args:
+        pipeline: whose phase it is; all that the phase does not train is frozen.
+        phase: which; it has begun.
+        steps: how many it gets.
+        seed: of the run.
+    """
+
+    def __init__(self, pipeline: Pipeline, phase: Phase, steps: int, seed: int) -> None:
+        self.steps, self._phase, self._seed = steps, phase, seed
+        self._parameters = _trained(pipeline, phase)
+        self.average = Average(self._parameters, phase.ema)
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=phase.learning_rate, betas=phase.betas, weight_decay=phase.weight_decay, fused=True
+        )
+
+    def step(self, number: int, data: Data, device: str) -> float:
+        """One step; returns its loss.
+
+        Raises:
+            VidgaugeError: where the loss is no finite number.
+        """
+        seed = seed_of(self._seed, self._phase.name, number)
+        torch.manual_seed(seed)  # dropout draws from torch's default generator
+        generator = torch.Generator().manual_seed(seed)
+        loss = self._phase.loss(Step(number, self.steps, self._phase.batch, generator, data, device))
+        value = loss.item()
+        if not isfinite(value):
+            raise VidgaugeError(f"phase {self._phase.name}: the loss of step {number} is {value}; training ends here")
+        self._optimizer.param_groups[0]["lr"] = rate(self._phase, number, self.steps)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch leaves this one untyped
+        nn.utils.clip_grad_norm_(self._parameters, LARGEST_GRADIENT)
+        self._optimizer.step()
+        self.average.update(number)
+        return value
+
+    def state(self) -> dict[str, Any]:
+        """Beside the weights, all that the next step depends on."""
+        return {"average": self.average.values, "optimizer": self._optimizer.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.average.load(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+
+def rate(phase: Phase, number: int, steps: int) -> float:
+    """Learning rate of a step: a linear warm-up, then constant or down a cosine."""
+    warm_up = max(1, min(WARM_UP, steps // 10))
+    decay = 0.5 + 0.5 * cos(pi * number / steps) if phase.decay == "cosine" else 1.0
+    return phase.learning_rate * min(1.0, (number + 1) / warm_up) * decay
+
+
+def _trained(pipeline: Pipeline, phase: Phase) -> list[Tensor]:
+    """The parameters of the phase, each once; they alone learn, and their modules alone are in training mode."""
+    pipeline.eval().requires_grad_(False)
+    for name in phase.trains:
+        pipeline.get_submodule(name).train().requires_grad_(True)
+    return list(dict.fromkeys(each for name in phase.trains for each in pipeline.get_submodule(name).parameters()))
+
+
+def _smoothed(before: float, loss: float, number: int) -> float:
+    """The mean of the first hundred losses, then one that forgets them at that pace."""
+    keep = min(0.99, number / (number + 1))
+    return keep * before + (1 - keep) * loss

@@ -1,0 +1,88 @@
+"""Trained weights: one safetensors file, which also says where it comes from."""
+
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vidgauge.errors import UsageError
+from vidgauge.files import whole_file
+from vidgauge.record import Frozen
+from vidgauge.reference_models.pipeline import Pipeline
+from vidgauge.reference_models.systems import build_pipeline
+from vidgauge.reference_models.training.request import Request
+
+WEIGHTS = "weights.safetensors"
+_HEADER = "vidgauge"
+
+
+class Facts(Frozen):
+    """The header of a weights file."""
+
+    request: Request
+    steps: dict[str, int]
+    """Of each phase."""
+    losses: dict[str, float]
+    """Of each phase at its end, the mean over the last hundred steps or so."""
+    seconds: float
+    """That training took."""
+    parameters: int
+    gives: tuple[int, int, int]
+    """Frames, height and width of a video."""
+    commit: str
+    """Of the code, with ``+changes`` where it had any; empty outside a checkout."""
+    torch: str
+    device: str
+
+
+def save_weights(pipeline: Pipeline, facts: Facts, path: Path, *, half: bool = False) -> None:
+    """Write the file, whole or not at all; in float16 with ``half``, which loses digits but halves its size."""
+    tensors = {name: _stored(tensor, half) for name, tensor in _distinct(pipeline).items()}
+    with whole_file(path) as partial:
+        save_file(tensors, partial, {_HEADER: facts.model_dump_json()})
+
+
+def read_facts(path: Path) -> Facts:
+    """The header alone.
+
+    Raises:
+        UsageError: where it is no such file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return Facts.model_validate_json((file.metadata() or {})[_HEADER])
+    except (OSError, SafetensorError, KeyError, ValidationError) as error:
+        raise UsageError(f"{path}: holds no trained system; 'vidgauge train' makes such files") from error
+
+
+def load_pipeline(path: Path, device: str = "cpu") -> tuple[Pipeline, Facts]:
+    """Make the pipeline that a file is for, with its weights, in evaluation mode.
+
+    Raises:
+        UsageError: where it is no such file, or was made by code whose pipeline of that name had other weights.
+    """
+    facts = read_facts(path)
+    with torch.random.fork_rng(devices=[]):  # what it begins with is overwritten
+        pipeline = build_pipeline(facts.request.system, device)
+    own, given = _distinct(pipeline), load_file(path, device)
+    if {name: tensor.shape for name, tensor in own.items()} != {name: tensor.shape for name, tensor in given.items()}:
+        raise UsageError(f"{path}: is of another version of {facts.request.system} ({facts.commit}); train it again")
+    for name, tensor in own.items():
+        tensor.copy_(given[name])
+    return pipeline.eval().requires_grad_(False), facts
+
+
+def _distinct(pipeline: Pipeline) -> dict[str, Tensor]:
+    """The weights by name; those that several stages share, by their first name alone."""
+    names: dict[tuple[int, torch.Size], str] = {}
+    state = pipeline.state_dict()
+    for name, tensor in state.items():
+        names.setdefault((tensor.data_ptr(), tensor.shape), name)
+    return {name: state[name] for name in names.values()}
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    return (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().cpu()
