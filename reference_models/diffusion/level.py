@@ -1,6 +1,6 @@
 """A noise level: how much of a video is left, how much noise there is, and what the network is told about it.
 
-``z = alpha x + sigma eps`` with ``alpha^2 + sigma^2 = 1`` (variance preserving): Ho et al., arXiv 2204.03458, section 2.
+``z = alpha x + sigma eps`` with ``alpha^2 + sigma^2 = 1`` (variance preserving): Ho et al., 2204.03458, section 2.
 """
 
 from dataclasses import dataclass, replace

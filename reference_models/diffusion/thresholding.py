@@ -33,6 +33,6 @@ def dynamically_thresholded(denoise: Denoise, percentile: float = 99.5) -> Denoi
 
 
 def percentile_of(values_bn: Tensor, percentile: float) -> Tensor:
-    """The smallest value that so many per cent of a row do not exceed: (B,). ``torch.quantile`` refuses large videos."""
+    """The smallest value that so many per cent of a row do not exceed: (B,). ``torch.quantile`` refuses long rows."""
     count = values_bn.shape[1]
     return values_bn.kthvalue(max(1, math.ceil(count * percentile / 100)), dim=1).values

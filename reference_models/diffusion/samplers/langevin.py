@@ -1,5 +1,6 @@
 """Ancestral sampling with a Langevin step as corrector (predictor-corrector, Song et al., arXiv 2011.13456)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,4 +29,4 @@ class Langevin:
         then = ahead[1]
         z = Ancestral(self.gamma).step(denoise, z, ahead, noise)
         sigma = spread(then.sigma_b, z)
-        return z - 0.5 * self.delta * sigma * denoise(z, then).eps + self.delta**0.5 * sigma * noise.like(z)
+        return z - 0.5 * self.delta * sigma * denoise(z, then).eps + math.sqrt(self.delta) * sigma * noise.like(z)
