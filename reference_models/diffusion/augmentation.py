@@ -1,6 +1,6 @@
 """Noise-conditioning augmentation: a cascade's networks learn not to trust what an earlier stage hands them.
 
-Ho et al., arXiv 2106.15282, section 4; Imagen Video, section 2.5: the conditioning video gets noise too, at a random
+Ho et al., arXiv 2106.15282; Imagen Video, arXiv 2210.02303: the conditioning video gets noise too, at a random
 level in training and a fixed one when sampling, and the network is told how much.
 """
 

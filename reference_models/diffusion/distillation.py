@@ -1,7 +1,7 @@
 """Progressive distillation: a student learns to do in one DDIM step what its teacher does in two.
 
-Salimans and Ho, arXiv 2202.00512, algorithm 2; Imagen Video, section 2.7, which first distils guidance: there the
-student's target is ``guided(...)(z, level)`` itself. Training uses ``loss(..., space="v")`` or ``"truncated_snr"``.
+Salimans and Ho, arXiv 2202.00512, algorithm 2; Imagen Video, which first distils guidance: there the student's target
+is ``guided(...)(z, level)`` itself. Training uses ``loss(..., space="v")`` or ``"truncated_snr"``.
 """
 
 import torch
@@ -28,7 +28,7 @@ def distilled_estimate(teacher: Denoise, z: Tensor, now: Level, middle: Level, t
 def x_between(z: Tensor, end: Tensor, now: Level, then: Level) -> Tensor:
     """The x with which one DDIM step takes z to ``end``.
 
-    ``(z'' - (sigma''/sigma) z) / (alpha'' - (sigma''/sigma) alpha)``, algorithm 2 and appendix G.
+    ``(z'' - (sigma''/sigma) z) / (alpha'' - (sigma''/sigma) alpha)``: algorithm 2.
     """
     ratio = then.sigma_b / now.sigma_b
     return (end - spread(ratio, z) * z) * spread(1 / (then.alpha_b - ratio * now.alpha_b), z)

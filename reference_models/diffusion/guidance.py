@@ -49,7 +49,7 @@ def guided_together(both: Denoise, scale: Scale) -> Denoise:
 
 
 def oscillating(high: float, low: float, first: int) -> Callable[[Level], float]:
-    """High for the ``first`` steps, then low, high, low, ...: Imagen Video, arXiv 2210.02303, section 2.6 (15 and 1).
+    """High for the ``first`` steps, then low, high, low, ...: Imagen Video, arXiv 2210.02303 (15 and 1).
 
     How many come first, and that the low scale follows them, is not stated; ours.
     """

@@ -21,7 +21,7 @@ class Noise:
         return self._draw(z.shape[1:], z)
 
     def shared_frames(self, z_bcthw: Tensor) -> Tensor:
-        """One image's noise for all frames of a video: Make-A-Video, arXiv 2209.14792, section 3.2.2 (SR_h)."""
+        """One image's noise for all frames of a video: Make-A-Video, arXiv 2209.14792, section 3.2 (SR_h)."""
         channels, _, height, width = z_bcthw.shape[1:]
         return self._draw((channels, 1, height, width), z_bcthw).expand_as(z_bcthw)
 

@@ -1,6 +1,6 @@
 """Reconstruction guidance: a model of whole videos made to go on from known frames, or to fill in a small video.
 
-Video Diffusion Models, section 3.1, eq. 7: the estimate is moved down the gradient of its distance from what is known,
+Video Diffusion Models, section 3.1: the estimate is moved down the gradient of its distance from what is known,
 ``x~ = x^ - (w alpha / 2) grad_z |known - known^(z)|^2``, the gradient taken through the network.
 """
 
@@ -51,7 +51,7 @@ def extended(denoise: Denoise, known: Known, weight: float, low: Tensor | None =
     estimate is the known frames themselves.
 
     Args:
-        denoise: a model of whole videos.
+        denoise: a model of whole videos, guided by text or not; clip what comes out, not what goes in.
         known: the frames it is to go on from.
         weight: w of the gradient; 0 is replacement alone, without going back through the network. The paper uses 9 and
             50.
@@ -82,7 +82,7 @@ def superresolved(denoise: Denoise, low: Tensor, weight: float) -> Denoise:
 
 
 def reduced(video_bcthw: Tensor, height: int, width: int) -> Tensor:
-    """Each frame made smaller, bilinearly and without aliasing."""
+    """Each frame made smaller, bilinearly and without aliasing (the paper says bilinear; the rest is ours)."""
     batch, channels, frames = video_bcthw.shape[:3]
     images = video_bcthw.transpose(1, 2).flatten(0, 1)
     small = functional.interpolate(images, (height, width), mode="bilinear", antialias=True)

@@ -142,7 +142,7 @@ class Mixing:
 
 
 def test_reconstruction_moves_unknown_frames_down_the_gradient() -> None:
-    """Video Diffusion Models, eq. 7, the gradient by finite differences."""
+    """Video Diffusion Models, section 3.1, the gradient by finite differences."""
     network, z, weight = Mixing(), normal(*VIDEO), 7.0
     known = Known(normal(*VIDEO, seed=1).tanh(), [0, 2], Noise([3, 4]))
     found = extended(network, known, weight)(z, LEVEL)

@@ -78,7 +78,7 @@ def test_ancestral_steps_are_ddpms_posterior(gamma: float) -> None:
 
 
 def test_ancestral_steps_in_continuous_time() -> None:
-    """Video Diffusion Models, eq. 3 and 4, as they are printed."""
+    """Video Diffusion Models, section 2, as it is printed."""
     now, then = (CosineSchedule().level(torch.tensor([t])) for t in (0.7, 0.4))
     x, z, ratio = normal(1, 7), normal(1, 7, seed=1), (now.log_snr_b - then.log_snr_b).exp()
     mean = ratio * then.alpha_b / now.alpha_b * z + (1 - ratio) * then.alpha_b * x

@@ -13,7 +13,7 @@ from vidgauge.reference_models.diffusion.prediction import Denoise
 
 @dataclass(frozen=True)
 class Ancestral:
-    """Video Diffusion Models, section 2, eq. 3 and 4; DDPM's sampler (Ho et al., arXiv 2006.11239) in continuous time.
+    """Video Diffusion Models, section 2; DDPM's sampler (Ho et al., arXiv 2006.11239) in continuous time.
 
     Args:
         gamma: between the lower (0) and upper (1) bound of the variance, on a logarithmic scale.

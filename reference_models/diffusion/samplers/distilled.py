@@ -14,7 +14,7 @@ from vidgauge.reference_models.diffusion.samplers.ddim import ddim_step
 
 @dataclass(frozen=True)
 class Distilled:
-    """Imagen Video, arXiv 2210.02303, section 2.7: one DDIM step of two step sizes, one stochastic step of one back.
+    """Imagen Video, arXiv 2210.02303: one DDIM step of two step sizes, one stochastic step of one back.
 
     The way back is the forward process. It is estimated once a step, as with other samplers.
     """
