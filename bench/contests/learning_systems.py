@@ -1,0 +1,111 @@
+"""The tiny systems in the contest of learning: trained where they are not yet, and sampled with time and without."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vidgauge.bench.contests import Announce
+from vidgauge.bench.contests.learning_sets import Size, prompts
+from vidgauge.files import sha256
+from vidgauge.reference_models.pipeline import Sampling
+from vidgauge.reference_models.systems import PIPELINES, build_pipeline
+from vidgauge.reference_models.training.data import open_data
+from vidgauge.reference_models.training.request import Request
+from vidgauge.reference_models.training.sampling import sample
+from vidgauge.reference_models.training.trainer import train
+from vidgauge.reference_models.training.weights import WEIGHTS, read_facts
+
+SAMPLES = "samples"
+NO_TIME = "samples, temporal layers off"
+_SHARES = {"train": (0.02, 0.5), SAMPLES: (0.5, 0.7), NO_TIME: (0.7, 0.9)}
+"""Of a system's progress."""
+_BATCH = 16
+
+
+class TimeUpError(Exception):
+    """The sitting is over; what was begun goes on in the next one."""
+
+
+class Contender:
+    """A tiny system.
+
+    Args:
+        name: of its pipeline.
+        work: folder in which it is trained, or lies trained, in a folder of its own such as ``vdm-tiny``.
+    """
+
+    def __init__(self, name: str, work: Path) -> None:
+        pipeline = build_pipeline(name, device="meta")
+        self.name, self.size = name, Size(pipeline.frames, pipeline.height, pipeline.width)
+        self._home = work / name.replace("/", "-")
+        self._weights = self._home / WEIGHTS
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    def train(self, deadline: float, tell: Announce) -> None:
+        """By its preset, or go on with it; weights that are there are taken as they are.
+
+        Raises:
+            TimeUpError: at the deadline.
+        """
+        if not self._weights.exists():
+            data, told = open_data(), _until(deadline, "train", tell)
+            train(
+                Request(system=self.name, data=data.facts),
+                data,
+                self._home,
+                self._device,
+                lambda done, steps, said: told(done / steps, f"train {said}"),
+            )
+
+    def sample(self, clips: int, deadline: float, tell: Announce) -> None:
+        """Two videos for each prompt, of the same noise, but for those that are there.
+
+        Raises:
+            TimeUpError: at the deadline.
+        """
+        for kind in (SAMPLES, NO_TIME):
+            self._sample(kind, clips, _until(deadline, kind, tell))
+
+    def _sample(self, kind: str, clips: int, told: Callable[[float, str], None]) -> None:
+        sample(
+            self._weights,
+            self.folder(kind),
+            clips,
+            prompts(clips),
+            options=Sampling(temporal=kind == SAMPLES),
+            batch=_BATCH,
+            device=self._device,
+            advance=lambda done, total: told(done / total, f"{done:.0f} of {total} {kind}"),
+        )
+
+    def folder(self, kind: str) -> Path:
+        """Where its samples lie: other weights have others."""
+        return self._home / f"{kind.replace(', ', ' ').replace(' ', '-')}-{self.digest()[:8]}"
+
+    def digest(self) -> str:
+        """Of the weights."""
+        return sha256(self._weights)
+
+    def facts(self) -> dict[str, Any]:
+        """How it was trained."""
+        return read_facts(self._weights).model_dump(mode="json")
+
+
+def contenders(work: Path) -> list[Contender]:
+    """Whatever is registered as a pipeline at the size ``tiny``."""
+    return [Contender(name, work) for name in PIPELINES if name.endswith("/tiny")]
+
+
+def _until(deadline: float, stage: str, tell: Announce) -> Callable[[float, str], None]:
+    """Tells of the progress of a stage, and ends it when it is time: all that is done so far is kept."""
+    start, end = _SHARES[stage]
+
+    def told(share: float, what: str) -> None:
+        tell(start + share * (end - start), what)
+        if time.monotonic() > deadline:
+            raise TimeUpError
+
+    return told

@@ -1,0 +1,73 @@
+"""What tiny systems have learnt: distances of their samples and of real clips, differences, how they were trained."""
+
+from collections.abc import Sequence
+
+from vidgauge.record import Record
+from vidgauge.reports.layouts import LAYOUTS
+from vidgauge.reports.markdown import escape
+
+_TOY = "Toy scale: this says nothing about the published systems."
+_VERDICTS = {"better": "closer to the real clips", "worse": "**farther from the real clips**"}
+
+
+@LAYOUTS.register("learning")
+def learning(records: Sequence[Record]) -> str:
+    """A table of distances, one of differences on the same prompts, one of the training."""
+    found = [record for record in records if record.subject.kind in ("system", "videos")]
+    found.sort(key=lambda record: record.subject.kind == "system")
+    alone = [record for record in found if record.subject.config["less"] is None]
+    differences = [record for record in found if record.subject.config["less"] is not None]
+    trained = {record.subject.name: record for record in alone if record.subject.config["training"]}
+    return "\n".join([*_distances(alone), *_differences(differences), *_training(list(trained.values()))])
+
+
+def _distances(records: Sequence[Record]) -> list[str]:
+    if not records:
+        return ["Nothing is measured yet.\n"]
+    config = records[0].subject.config
+    count, size = config["clips"], config["size"]
+    lines = [f"**{records[0].protocol.name} of {count} clips of {size} pixels against {count} real ones. {_TOY}**", ""]
+    lines += ["| videos | distance | 95 % interval |", "| --- | ---: | ---: |"]
+    lines += [f"| {escape(_named(record))} | {_value(record)} | {_interval(record)} |" for record in records]
+    return [*lines, ""]
+
+
+def _differences(records: Sequence[Record]) -> list[str]:
+    if not records:
+        return []
+    lines = ["**A system's samples less other videos for the same prompts, below 0 where the samples are closer**", ""]
+    lines += ["| system | less | difference | 95 % interval | p | samples are |"]
+    lines += ["| --- | --- | ---: | ---: | ---: | --- |"]
+    for record in records:
+        p, verdict = record.details.get("p"), record.details.get("verdict", "")
+        cells = [record.subject.name, record.subject.config["less"], _value(record), _interval(record)]
+        cells += ["" if p is None else f"{p:.1g}", _VERDICTS.get(verdict, verdict)]
+        lines.append("| " + " | ".join(map(escape, cells)) + " |")
+    return [*lines, ""]
+
+
+def _training(records: Sequence[Record]) -> list[str]:
+    if not records:
+        return []
+    lines = ["**How they were trained**", "", "| system | parameters | steps | minutes | on | commit |"]
+    lines += ["| --- | ---: | --- | ---: | --- | --- |"]
+    for record in records:
+        facts = record.subject.config["training"]
+        steps = ", ".join(f"{phase} {count:,}" for phase, count in facts["steps"].items())
+        cells = [record.subject.name, f"{facts['parameters']:,}", steps, f"{facts['seconds'] / 60:.1f}"]
+        cells += [facts["device"], facts["commit"]]
+        lines.append("| " + " | ".join(map(escape, cells)) + " |")
+    return [*lines, ""]
+
+
+def _named(record: Record) -> str:
+    videos: str = record.subject.config["videos"]
+    return f"{record.subject.name}: {videos}" if record.subject.kind == "system" else videos
+
+
+def _value(record: Record) -> str:
+    return record.reason if record.value is None else f"{record.value:.2f}"
+
+
+def _interval(record: Record) -> str:
+    return record.no_interval if record.low is None else f"{record.low:.2f} to {record.high:.2f}"
