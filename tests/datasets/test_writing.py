@@ -1,11 +1,13 @@
 """What is written comes back byte for byte."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from vidgauge.datasets import read_video, write_video
+from vidgauge.datasets.writing import video_writer
 from vidgauge.errors import UsageError
 
 
@@ -71,3 +73,38 @@ def test_an_existing_file_is_replaced_and_an_existing_folder_is_not(tmp_path: Pa
     with pytest.raises(UsageError, match="exists already"):
         write_video(tmp_path / "frames", noise(2, 8, 8, 3), 8)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "video.mkv"]
+
+
+@pytest.mark.parametrize("lengths", [(7,), (1, 4, 2), (1,) * 7])
+def test_a_video_in_pieces_is_the_video(tmp_path: Path, lengths: tuple[int, ...]) -> None:
+    frames_thwc = noise(7, 9, 11, 3)
+    write_video(tmp_path / "whole.mkv", frames_thwc, 29.97)
+    with video_writer(tmp_path / "new" / "pieces.mkv", 29.97) as video:
+        for piece_thwc in torch.split(frames_thwc, list(lengths)):
+            video.write(piece_thwc)
+        assert not (tmp_path / "new" / "pieces.mkv").exists()
+    whole, pieces = read_video(tmp_path / "whole.mkv"), read_video(tmp_path / "new" / "pieces.mkv")
+    assert torch.equal(pieces.frames_thwc, frames_thwc)
+    assert torch.equal(pieces.timestamps, whole.timestamps)
+    assert pieces.fps == whole.fps
+
+
+def write_pieces(path: Path, *pieces_thwc: Any) -> None:  # noqa: ANN401 - what is no tensor too
+    with video_writer(path, 8) as video:
+        for piece_thwc in pieces_thwc:
+            video.write(piece_thwc)
+
+
+def test_pieces_that_make_no_video_leave_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "video.mkv"
+    write_video(path, noise(2, 8, 8, 3), 8)
+    with pytest.raises(UsageError, match=r"got frames of 8x9 after those of 8x8"):
+        write_pieces(path, noise(1, 8, 8, 3), noise(1, 8, 9, 3))
+    with pytest.raises(UsageError, match="no frame was written"):
+        write_pieces(path)
+    with pytest.raises(AttributeError):
+        write_pieces(path, noise(1, 8, 8, 3), None)
+    with pytest.raises(UsageError, match="piece by piece"):
+        write_pieces(tmp_path / "video.npy", noise(1, 8, 8, 3))
+    assert [child.name for child in tmp_path.iterdir()] == ["video.mkv"]
+    assert read_video(path).frames_thwc.shape == (2, 8, 8, 3)

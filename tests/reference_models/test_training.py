@@ -79,7 +79,7 @@ def test_phases_train_what_they_name_and_draw_by_the_seed(trained: Path, tmp_pat
     train(request(steps=16, seed=1), Shapes(), tmp_path)
     facts = read_facts(trained / "weights.safetensors")
     assert facts.steps == {"image": 12, "video": 4}
-    assert facts.gives == (4, 8, 8)
+    assert facts.gives == (16, 8, 8)
     assert set(facts.losses) == {"image", "video"}
     once, other = (load_file(folder / "weights.safetensors") for folder in (trained, tmp_path))
     assert "again.weight" not in once, "shared weights are stored once"

@@ -16,7 +16,7 @@ from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Samplin
 class Toy(Pipeline):
     """Learns what a frame looks like, then how frames follow: nothing of any use, but with all that training has."""
 
-    frames, height, width, fps = 4, 8, 8, 8.0
+    frames, height, width, fps = 16, 8, 8, 8.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,10 +34,10 @@ class Toy(Pipeline):
     def sample(
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
-        """Two chunks of two frames, each made of noise and how long the caption is."""
+        """Two chunks of eight frames, each made of noise and how long the caption is."""
         for part in range(2):
             seeds = [torch.Generator().manual_seed(seed + part) for seed in noise_seeds]
-            video_bcthw = torch.stack([torch.randn(3, 2, 8, 8, generator=seed) for seed in seeds])
+            video_bcthw = torch.stack([torch.randn(3, 8, 8, 8, generator=seed) for seed in seeds])
             video_bcthw += torch.tensor([len(caption) / 100 for caption in captions])[:, None, None, None, None]
             if options.temporal:
                 video_bcthw = torch.cat([self.video(video_bcthw[i : i + 1]) for i in range(len(captions))])
