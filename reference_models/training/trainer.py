@@ -94,6 +94,7 @@ class _Run:
         before = sum(progress.steps[: progress.phase])
         course = self._course = self._course or self._begun(phase)
         saved = time.monotonic()
+        tell(before + progress.done, sum(progress.steps), phase.name)
         for number in range(progress.done, course.steps):
             loss = course.step(number, self._data, self._device)
             progress.losses[phase.name] = _smoothed(progress.losses.get(phase.name, 0.0), loss, number)
