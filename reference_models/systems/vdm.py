@@ -1,0 +1,416 @@
+"""Video Diffusion Models (Ho, Salimans, Gritsenko, Chan, Norouzi, Fleet, arXiv 2204.03458): a factorised 3-D U-Net.
+
+What the paper leaves open is marked "not stated; ours". Its hyper-parameters are in ``vdm/hyperparameters.py``.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vidgauge.reference_models.diffusion import (
+    Ancestral,
+    CosineSchedule,
+    Denoise,
+    Langevin,
+    Level,
+    Noise,
+    Sampler,
+    denoiser,
+    guided_together,
+    loss,
+    sample,
+)
+from vidgauge.reference_models.diffusion.thresholding import clipped
+from vidgauge.reference_models.folding import fold_frames, unfold_frames
+from vidgauge.reference_models.layer import check_counts
+from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
+from vidgauge.reference_models.layers.spatial_conv import SpatialConv
+from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
+from vidgauge.reference_models.layouts import layout_of
+from vidgauge.reference_models.pattern import clip_and_images, itself
+from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, from_frames, to_frames
+from vidgauge.reference_models.system import System
+from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
+from vidgauge.reference_models.text import WordEncoder, dropped
+from vidgauge.reference_models.unet.attending import Attending
+from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
+from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
+from vidgauge.reference_models.unet.residual import ResidualBlock
+from vidgauge.reference_models.unet.skeleton import UNet
+from vidgauge.reference_models.vdm import hyperparameters
+from vidgauge.reference_models.vdm.conditional import Task, in_windows, windows
+from vidgauge.reference_models.vdm.hyperparameters import Hyperparameters
+
+LOG_SNR_SCALE = 25.0
+"""Takes log-SNRs of -20 to 20 to a range of 1,000, for which the sinusoids were made (not stated; ours)."""
+
+
+class Given(NamedTuple):
+    """What one call hands to every block."""
+
+    embedding_be: Tensor
+    """(B, E), or (B, T, E) where frames have captions of their own."""
+    frame_mask: Tensor | None
+    """(T, T) or (B, T, T) bool, True where a frame may see another; all see all without it."""
+
+
+class VideoUNet(System):
+    """The denoising network of section 3: eps or v of a clip, of images, or of a clip with images appended to it.
+
+    The number of frames may be anything up to ``grid[0]`` and the joint images, height and width anything: time is
+    never down-sampled, and only temporal attention sees more than one frame.
+
+    Args:
+        model: one of ``vdm.hyperparameters``.
+    """
+
+    takes = "video_bcthw"
+
+    def __init__(self, model: Hyperparameters) -> None:
+        super().__init__()
+        self.model, self.grid, self.in_channels = model, model.grid, 3
+        self.sinusoid = Sinusoid(model.embedding)
+        self.embed = perceptron(model.embedding, model.embedding, model.embedding_layers)
+        widths = [model.base * multiplier for multiplier in model.multipliers]
+        self.unet = UNet((3, 3), widths, [model.blocks] * len(widths), Factorised(model))
+        for module in self.unet.modules():
+            if isinstance(module, nn.GroupNorm):  # a channel alone in its group would lose its mean, so its colour
+                module.num_groups = math.gcd(32, module.num_channels // 4)
+
+    def forward(
+        self,
+        z_bcthw: Tensor,
+        log_snr_b: Tensor,
+        text_be: Tensor | None = None,
+        frame_mask: Tensor | None = None,
+    ) -> Tensor:
+        """(B, 3, T, H, W) to the same, eps or v as the model was trained.
+
+        Args:
+            z_bcthw: noisy frames.
+            log_snr_b: how noisy, lambda_t = log(alpha^2 / sigma^2).
+            text_be: c, the caption as one vector of the embedding's width (in the paper BERT-large's 1024, pooled by
+                attention). Zeros, as without it, are the unconditional model of classifier-free guidance. (B, T, E)
+                gives each frame its own, for images with other captions than the clip (not stated; ours).
+            frame_mask: which frames temporal attention may mix: ``clip_and_images(frames, images)`` for a clip with
+                images appended, the identity for images alone.
+        """
+        self.split(z_bcthw.shape)
+        told_be = self.sinusoid(LOG_SNR_SCALE * log_snr_b)
+        if text_be is not None:
+            told_be = (told_be if text_be.ndim == 2 else told_be[:, None]) + text_be
+        out: Tensor = self.unet(z_bcthw, Given(self.embed(told_be), frame_mask))
+        return out
+
+    def more_inputs(self, shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, ...]:
+        """A log-SNR for each clip and, where the model takes captions, a caption."""
+        log_snr_b = 40 * torch.rand(shape[0], generator=generator, device=generator.device) - 20
+        if not self.model.captions:
+            return (log_snr_b,)
+        size = (shape[0], self.model.embedding)
+        return log_snr_b, torch.randn(size, generator=generator, device=generator.device)
+
+
+class Factorised:
+    """The parts of the 3-D U-Net "factorised over space and time" (figure 1), for ``unet.skeleton``."""
+
+    def __init__(self, model: Hyperparameters) -> None:
+        self.model = model
+
+    def block(self, level: int, channels: int, out_channels: int) -> nn.Module:
+        """A residual block; attention after each one at some resolutions."""
+        attends = self.model.grid[1] >> level in self.model.attention_at
+        return Block(self.model, channels, out_channels, attends=attends)
+
+    def middle(self, channels: int) -> nn.Module:
+        """Block, attention, block (not stated; ours, as in the image model, arXiv 2006.11239)."""
+        blocks = [Block(self.model, channels, channels, attends=attends) for attends in (True, False)]
+        return InTurn(blocks)
+
+    def down(self, level: int, channels: int) -> nn.Module:
+        """Half the height and width, never time; by a strided convolution (not stated; ours, as in 2006.11239)."""
+        del level
+        return StridedDown(channels)
+
+    def up(self, level: int, channels: int) -> nn.Module:
+        """Twice the height and width."""
+        del level
+        return ConvolvedUp(channels)
+
+    def end(self, channels: int, out_channels: int) -> SpatialConv:
+        """First and last convolution: 1 x 3 x 3, as all others."""
+        return SpatialConv(channels, out_channels)
+
+
+class Block(nn.Module):
+    """A residual block over space; with ``attends``, spatial attention after it, and then temporal attention.
+
+    Temporal attention "treats the spatial axes as batch axes", with relative position embeddings (Shaw et al., arXiv
+    1803.02155; on keys, shared by the heads: not stated; ours). The table is long enough for the images appended in
+    training too: masks leave their offsets unused, and a clip uses its middle.
+    """
+
+    def __init__(self, model: Hyperparameters, channels: int, out_channels: int, *, attends: bool) -> None:
+        super().__init__()
+        self.residual = ResidualBlock(channels, out_channels, model.embedding, dropout=model.dropout)
+        self.space: Attending | None = None
+        self.time: Attending | None = None
+        if attends:
+            heads, longest = out_channels // model.head_channels, model.grid[0] + model.joint_images
+            self.space = Attending(SpatialAttention(out_channels, heads))
+            self.time = Attending(TemporalAttention(out_channels, heads, max_frames=longest))
+
+    def forward(self, video_bcthw: Tensor, given: Given) -> Tensor:
+        """(B, C, T, H, W) to (B, C_out, T, H, W)."""
+        if given.embedding_be.ndim == 2:
+            video_bcthw = self.residual(video_bcthw, given)
+        else:
+            video_bcthw = self._frame_by_frame(video_bcthw, given.embedding_be)
+        if self.space is not None and self.time is not None:
+            video_bcthw = self.time(self.space(video_bcthw), given.frame_mask)
+        return video_bcthw
+
+    def _frame_by_frame(self, video_bcthw: Tensor, embedding_bte: Tensor) -> Tensor:
+        """The residual block on clips of one frame: it mixes none, so only their embeddings make a difference."""
+        last = layout_of(video_bcthw) == torch.channels_last_3d
+        images = fold_frames(video_bcthw, channels_last=last)[:, :, None]
+        images = self.residual(images, Given(embedding_bte.flatten(0, 1), None))
+        return unfold_frames(images[:, :, 0], len(video_bcthw))
+
+
+class InTurn(nn.ModuleList):
+    """Parts of a U-Net one after the other."""
+
+    def forward(self, video_bcthw: Tensor, given: Given) -> Tensor:
+        """(B, C, T, H, W) in and out."""
+        for part in self:
+            video_bcthw = part(video_bcthw, given)
+        return video_bcthw
+
+
+class VideoDiffusion(Pipeline):
+    """The model of clips, trained on clips and images together; sampled with captions, and beyond the size of a clip.
+
+    Args:
+        model: one of ``vdm.hyperparameters``.
+        fps: of the videos that it is trained on, and so of those that come out.
+    """
+
+    def __init__(self, model: Hyperparameters, fps: float = 8.0) -> None:
+        super().__init__()
+        self.model, self.fps = model, fps / model.frame_skip
+        self.frames, self.height, self.width = model.grid
+        self.network = VideoUNet(model).to_layout("channels_last_3d")
+        self.text = WordEncoder(model.text_channels, model.embedding) if model.captions else None
+        self.schedule = CosineSchedule(model.min_log_snr, model.max_log_snr)
+        langevin = model.sampler == "langevin"
+        self.sampler: Sampler = Langevin(model.gamma) if langevin else Ancestral(model.gamma)
+
+    def phases(self) -> list[Phase]:
+        """One: everything is trained at once."""
+        model = self.model
+        return [
+            Phase(
+                name="clips and images",
+                trains=("network", "text") if model.captions else ("network",),
+                loss=self.loss,
+                steps=model.steps,
+                batch=model.batch,
+                learning_rate=model.learning_rate,
+                decay=model.decay,
+                ema=model.ema,
+                weight_decay=model.weight_decay,
+                betas=model.betas,
+            )
+        ]
+
+    def loss(self, step: Step) -> Tensor:
+        """Section 3, "joint training": random images, each for itself, follow the frames of each clip.
+
+        Each image has the caption of the video that it is from (what images are conditioned on is not stated; ours).
+        """
+        model, (frames, height, width) = self.model, self.model.grid
+        clips = step.clips(frames=frames, height=height, width=width, stride=model.frame_skip)
+        x, captions, mask = clips.video_bcthw, clips.captions, None
+        batch, images = len(x), model.joint_images
+        if images:
+            drawn = step.images(batch * images, height=height, width=width)
+            x = torch.cat([x, drawn.video_bcthw.view(batch, images, 3, height, width).transpose(1, 2)], 2)
+            captions, mask = captions + drawn.captions, clip_and_images(frames, images).to(x.device)
+        if model.flips:
+            turned = torch.rand(batch, generator=step.generator) < 0.5
+            x = torch.where(turned.to(x.device).view(-1, 1, 1, 1, 1), x.flip(-1), x)
+        eps, level = step.noise(x), self.schedule.draw(batch, step.generator).on(x.device)
+        text_bte = self._of_frames(captions, batch, step.generator)
+        found = self.network(level.noised(x, eps), level.told_b, text_bte, mask)
+        return loss(model.target, found, x, eps, level).mean()
+
+    def sample(
+        self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
+    ) -> Iterator[Tensor]:
+        """One clip a caption, all frames at once; see ``Pipeline``."""
+        noise, told = Noise(noise_seeds), self._counted(options, 1, advance)
+        yield to_frames(self._drawn(self._denoiser(captions, options), noise, len(noise_seeds), options, told))
+
+    def extend(
+        self,
+        captions: Sequence[str],
+        noise_seeds: Sequence[int],
+        options: Sampling,
+        advance: Advance,
+        *,
+        frames: int,
+        overlap: int | None = None,
+    ) -> Iterator[Tensor]:
+        """Longer videos: each clip goes on from the last frames of the one before ("autoregressive extension").
+
+        Args:
+            captions: as for ``sample``.
+            noise_seeds: as for ``sample``.
+            options: as for ``sample``.
+            advance: as for ``sample``.
+            frames: of the whole video.
+            overlap: how many frames a clip has from the one before; half of them unless given.
+
+        Yields:
+            What each clip adds: uint8 (B, t, H, W, 3).
+
+        Raises:
+            UsageError: for fewer frames than a clip's, or an overlap that leaves nothing known or nothing new.
+        """
+        return self._conditioned(captions, noise_seeds, options, advance, self._task(frames, overlap))
+
+    def super_resolve(
+        self,
+        frames_bthwc: Tensor,
+        captions: Sequence[str],
+        noise_seeds: Sequence[int],
+        options: Sampling,
+        advance: Advance,
+        *,
+        overlap: int | None = None,
+    ) -> Iterator[Tensor]:
+        """Smaller videos (B, T, h, w, 3), uint8, brought to the model's height and width.
+
+        Those longer than a clip are continued clip by clip, each given its own small frames as well as the large ones
+        that the clip before has made: both kinds of guidance at once, as for the paper's 64x128x128.
+        """
+        low = from_frames(frames_bthwc).to(self._device)
+        task = self._task(frames_bthwc.shape[1], overlap, low_bcthw=low)
+        return self._conditioned(captions, noise_seeds, options, advance, task)
+
+    def fill(
+        self,
+        frames_bthwc: Tensor,
+        captions: Sequence[str],
+        noise_seeds: Sequence[int],
+        options: Sampling,
+        advance: Advance,
+        *,
+        every: int,
+        overlap: int | None = None,
+    ) -> Iterator[Tensor]:
+        """Videos (B, K, H, W, 3), uint8, at ``every`` times their frame rate: (K - 1) ``every`` + 1 frames.
+
+        What comes out has the given frames in their places.
+        """
+        check_counts(every=every)
+        keys = from_frames(frames_bthwc).to(self._device)
+        frames = (keys.shape[2] - 1) * every + 1
+        task = self._task(frames, overlap, keys_bcthw=keys, every=every)
+        return self._conditioned(captions, noise_seeds, options, advance, task)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def _task(self, frames: int, overlap: int | None, **known: Any) -> Task:  # noqa: ANN401 - the task's own
+        return Task(frames, self.frames // 2 if overlap is None else overlap, self.model.reconstruction, **known)
+
+    def _conditioned(
+        self,
+        captions: Sequence[str],
+        noise_seeds: Sequence[int],
+        options: Sampling,
+        advance: Advance,
+        task: Task,
+    ) -> Iterator[Tensor]:
+        task.check(self.frames)
+        clips = len(list(windows(task.frames, self.frames, task.overlap)))
+        noise, told = Noise(noise_seeds), self._counted(options, clips, advance)
+
+        def draw(denoise: Denoise) -> Tensor:
+            return self._drawn(denoise, noise, len(noise_seeds), options, told)
+
+        for added in in_windows(self._denoiser(captions, options), draw, noise, task, self.frames):
+            yield to_frames(added)
+
+    def _drawn(
+        self, denoise: Denoise, noise: Noise, batch: int, options: Sampling, told: Callable[[], object]
+    ) -> Tensor:
+        """Clips of the model's own size; estimates are clipped (not stated; ours)."""
+        start = noise.like(torch.empty(batch, 3, *self.model.grid, device=self._device))
+        steps = self._steps(options)
+        return sample(clipped(denoise), start, self.schedule, steps, self.sampler, noise, told)
+
+    def _denoiser(self, captions: Sequence[str], options: Sampling) -> Denoise:
+        """Conditional and unconditional model in one batch, mixed by classifier-free guidance."""
+        scale = self.model.guidance if options.guidance is None else options.guidance
+        mask = None if options.temporal else itself(self.frames).to(self._device)
+        text_be = None
+        if self.text is not None:
+            with torch.no_grad():
+                text_be = self.text(captions).pooled_bc
+            if scale != 1:
+                text_be = torch.cat([text_be, torch.zeros_like(text_be)])
+
+        def call(z: Tensor, level: Level) -> Tensor:
+            found: Tensor = self.network(z, level.told_b, text_be, mask)
+            return found
+
+        denoise = denoiser(call, self.model.target)
+        return denoise if text_be is None or scale == 1 else guided_together(denoise, scale)
+
+    def _of_frames(self, captions: Sequence[str], batch: int, generator: torch.Generator) -> Tensor | None:
+        """Vectors for all frames of clips and of images, (B, T + n, E); some, at random, c := 0."""
+        if self.text is None:
+            return None
+        text = self.text(captions)
+        keep_b = torch.rand(len(captions), generator=generator) >= self.model.unconditional
+        c = dropped(text, self.text.nothing(len(captions)), keep_b).pooled_bc
+        of_clips, of_images = c[:batch], c[batch:]
+        return torch.cat([of_clips[:, None].expand(-1, self.frames, -1), of_images.view(batch, -1, c.shape[-1])], 1)
+
+    def _steps(self, options: Sampling) -> int:
+        return self.model.sampling_steps if options.steps is None else options.steps
+
+    def _counted(self, options: Sampling, clips: int, advance: Advance) -> Callable[[], object]:
+        """Tells the caller how many of all steps are done."""
+        done, steps = count(1), clips * self._steps(options)
+        return lambda: advance(next(done), steps)
+
+
+def _register(name: str, summary: str, model: Hyperparameters, stated: Stated | None = None) -> None:
+    SYSTEMS.register(f"vdm/{name}")(Preset(summary, "video_bcthw", lambda: VideoUNet(model), stated))
+    PIPELINES.register(f"vdm/{name}")(PipelinePreset(summary, lambda: VideoDiffusion(model)))
+
+
+_COUNTED = "the paper prints no counts; convolutions between resolutions"
+_BILLION = Stated(1.1e9, "third party", "tables of RIN and W.A.L.T, for the K600 model; the paper prints no counts")
+
+_register("ucf101", "unconditional 16x64x64", hyperparameters.UCF101, _BILLION)
+_register(
+    "bair", "robot arm 16x64x64, prediction by guidance", hyperparameters.BAIR, Stated(140e6, "reconstructed", _COUNTED)
+)
+_register("k600", "Kinetics 16x64x64, prediction by guidance", hyperparameters.K600, _BILLION)
+_register(
+    "t2v-small", "text to 16x64x64, 128 channels", hyperparameters.T2V_SMALL, Stated(294e6, "reconstructed", _COUNTED)
+)
+_register("t2v-large", "text to 16x64x64, 256 channels", hyperparameters.T2V_LARGE, _BILLION)
+_register("t2v-128", "text to 9x128x128", hyperparameters.T2V_128, Stated(1147e6, "reconstructed", _COUNTED))
+_register("small", "text to 16x32x32 for one GPU", hyperparameters.SMALL)
+_register("tiny", "text to 16x32x32 for two cores", hyperparameters.TINY)

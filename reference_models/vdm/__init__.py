@@ -1,0 +1,1 @@
+"""What Video Diffusion Models are made with: appendix A as data."""
