@@ -65,4 +65,4 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def _unwritable(folder: Path, error: OSError) -> str:
     reason = error.strerror or str(error)
-    return f"nothing can be kept in {folder} ({reason}); set XDG_CACHE_HOME to a folder that can be written to"
+    return f"{folder} cannot be written to ({reason}); choose another folder (XDG_CACHE_HOME says where caches are)"

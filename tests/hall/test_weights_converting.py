@@ -178,14 +178,14 @@ def test_a_file_is_whole_or_not_there(home: Path) -> None:
 def test_a_folder_without_permission_is_said(home: Path) -> None:
     cache_folder().mkdir(parents=True)
     cache_folder().chmod(0o500)
-    with pytest.raises(VidgaugeError, match=r"nothing can be kept in .* \(.*ermission.*\); set XDG_CACHE_HOME"):
+    with pytest.raises(VidgaugeError, match=r"cannot be written to \(.*ermission.*\); choose another folder"):
         converted(home)
 
 
 def test_a_cache_that_is_no_folder_is_said(home: Path) -> None:
     cache_folder().parent.mkdir(parents=True)
     cache_folder().write_text("a file")
-    with pytest.raises(VidgaugeError, match=r"nothing can be kept in .* \(Not a directory\); set XDG_CACHE_HOME"):
+    with pytest.raises(VidgaugeError, match=r"cannot be written to \(Not a directory\); choose another folder"):
         converted(home)
 
 

@@ -227,7 +227,7 @@ def test_nothing_is_fetched_offline(server: Server, monkeypatch: pytest.MonkeyPa
 def test_a_folder_that_cannot_be_made_is_said(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(VidgaugeError, match=r"nothing can be kept in .* \(Not a directory\); set XDG_CACHE_HOME"):
+    with pytest.raises(VidgaugeError, match=r"cannot be written to \(Not a directory\); choose another folder"):
         fetch(card(server.address()))
 
 

@@ -277,5 +277,5 @@ def test_clips_of_several_lengths_are_refused(tmp_path: Path) -> None:
 )
 def test_a_cache_that_cannot_be_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(VidgaugeError, match="nothing can be kept in"):
+    with pytest.raises(VidgaugeError, match="cannot be written to"):
         FeatureCache(tmp_path / "cache")
