@@ -1,0 +1,1 @@
+"""The parts of Make-A-Video; ``systems/make_a_video.py`` puts them together."""
