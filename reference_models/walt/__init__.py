@@ -1,0 +1,1 @@
+"""What W.A.L.T is made of beside its transformer."""
