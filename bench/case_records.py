@@ -32,6 +32,8 @@ _COVERS: dict[Direction, str] = {
     "forward": "forward, graph kept",
     "backward": "forward and backward",
     "forward+backward": "forward and backward",
+    "training-step": "forward and backward of each phase",
+    "sample": "all denoising steps",
 }
 
 
@@ -202,6 +204,7 @@ class PartRecords:
         flops = {
             "backward": cost.backward_flops,
             "forward+backward": cost.forward_flops + cost.backward_flops,
+            "training-step": cost.forward_flops + cost.backward_flops,
         }.get(self.job.direction, cost.forward_flops)
         yield make(FLOPS, flops_protocol, value=float(flops), no_interval=_FORMULA, details=cost.model_dump())
         yield make(PARAMETERS, count_protocol, value=float(cost.parameters), no_interval=_FORMULA)

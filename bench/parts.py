@@ -98,7 +98,7 @@ def check_parts(suite: Suite, planned: Sequence[Part]) -> None:
     seen: set[str] = set()
     for each in planned:
         for variant in each.variants:
-            asked = f"{variant.model_dump_json()} {each.shape}"  # whatever the dtype and the direction
+            asked = f"{variant.model_dump_json()} {each.shape} {each.case.whole}"  # whatever the dtype and the pass
             if asked not in seen:
                 seen.add(asked)
                 _check(variant, each, f"suite {suite.name!r}, case {each.case.name!r}, {variant.name}")
@@ -108,7 +108,7 @@ def _check(variant: Variant, asked: Part, where: str) -> None:
     if variant.layer:
         check(variant.layer, **variant.config)
     try:
-        built = construct(variant, "meta")
+        built = construct(variant, "meta", asked.direction)
         built.cost(asked.shape)
         built.to_layout(variant.layout)
     except UsageError as error:
@@ -118,7 +118,7 @@ def _check(variant: Variant, asked: Part, where: str) -> None:
 
 
 def _layout(case: Case) -> str:
-    layouts = {variant.layer or variant.system: takes(variant) for variant in case.variants}
+    layouts = {variant.layer or variant.system: takes(variant, whole=case.whole) for variant in case.variants}
     if len(set(layouts.values())) > 1:
         said = ", ".join(f"{name} takes {layout}" for name, layout in layouts.items())
         raise UsageError(f"the variants of case {case.name!r} do not take the same input: {said}; make two cases of it")

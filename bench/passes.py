@@ -5,6 +5,7 @@ from torch import nn
 
 from vidgauge.bench.suite import Direction
 from vidgauge.bench.timing.rounds import Action
+from vidgauge.bench.whole_pipeline import WholePipeline
 
 
 def action(layer: nn.Module, inputs: tuple[torch.Tensor, ...], direction: Direction, *, waits: bool = True) -> Action:
@@ -25,6 +26,10 @@ def action(layer: nn.Module, inputs: tuple[torch.Tensor, ...], direction: Direct
             return backward(layer, inputs, waits=waits)
         case "forward+backward":
             return there_and_back(layer, inputs, waits=waits)
+        case "training-step":
+            return training_step(layer, inputs, waits=waits)
+        case "sample":
+            return sample(layer, inputs, waits=waits)
 
 
 def inference(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: bool = True) -> Action:
@@ -87,6 +92,31 @@ def there_and_back(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits:
         gradients = torch.autograd.grad(out, leaves, ones[0])
         _finish(out, waits)
         return gradients
+
+    return Action(run)
+
+
+def training_step(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: bool = True) -> Action:
+    """Losses and gradients of one step of each phase of a pipeline, without the optimiser."""
+    assert isinstance(layer, WholePipeline)
+    (x,) = inputs
+
+    def run() -> list[torch.Tensor]:
+        gradients = [gradient for phase in layer.phases for gradient in layer.gradients(phase, x)]
+        _finish(gradients[-1], waits)
+        return gradients
+
+    return Action(run)
+
+
+def sample(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: bool = True) -> Action:
+    """All denoising steps of all stages of a pipeline."""
+
+    def run() -> torch.Tensor:
+        with torch.no_grad():  # not inference mode, which hides convolutions, and which some guidance could not leave
+            out: torch.Tensor = layer(*inputs)
+            _finish(out, waits)
+            return out
 
     return Action(run)
 

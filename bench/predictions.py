@@ -5,7 +5,7 @@ FLOPs are those of the direction. Bytes are those that a pass cannot do without,
 - forward: ``min_bytes`` of the cost: input, weights, tensors between operators, output;
 - backward: the gradients of all of these (``min_bytes`` again), and once more what autograd kept for it
   (``activation_bytes``) and the weights;
-- forward+backward: both.
+- forward+backward and training steps: both.
 
 Copies without arithmetic (permutes, padding) are not among them: they are no need of the operator but a way of
 executing it, so they come up as a reason where a variant falls short, and the time that includes them stands in the
@@ -40,12 +40,13 @@ _Row = Mapping[str, Record]
 def traffic(cost: Cost, direction: Direction, itemsize: int) -> int:
     """Bytes that a pass moves at least, by the rule above; ``itemsize`` is of one weight."""
     back = cost.min_bytes + cost.activation_bytes + itemsize * cost.parameters
-    return {"backward": back, "forward+backward": cost.min_bytes + back}.get(direction, cost.min_bytes)
+    both = cost.min_bytes + back
+    return {"backward": back, "forward+backward": both, "training-step": both}.get(direction, cost.min_bytes)
 
 
 def copies(cost: Cost, direction: Direction) -> int:
     """Bytes of copies without arithmetic; each comes back as a copy of gradients."""
-    return cost.copy_bytes * (2 if direction == "forward+backward" else 1)
+    return cost.copy_bytes * (2 if direction in ("forward+backward", "training-step") else 1)
 
 
 def prediction_records(records: Iterable[Record], baseline: str, measured: Sequence[Ceilings]) -> Iterator[Record]:

@@ -10,8 +10,11 @@ from vidgauge.bench.timing.rounds import TimingRule
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.record import Frozen
 
-Direction = Literal["inference", "forward", "backward", "forward+backward"]
-"""``inference`` keeps nothing for a backward pass; ``forward`` keeps what autograd wants."""
+Direction = Literal["inference", "forward", "backward", "forward+backward", "training-step", "sample"]
+"""``inference`` keeps nothing for a backward pass; ``forward`` keeps what autograd wants. The last two are of whole
+systems: losses and gradients of one step of each phase of training, and clips from noise to pixels."""
+WHOLE: frozenset[Direction] = frozenset({"training-step", "sample"})
+"""What is asked of pipelines; all else is asked of layers and networks."""
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["float64", "float32", "tf32", "bfloat16", "float16"]
 """``tf32`` is float32 in memory, multiplied with the ten-bit mantissas of a GPU's tensor cores."""
@@ -126,6 +129,18 @@ class Case(Ask):
             raise ValueError(f"two variants of case {self.name!r} have the same name; give one a label")
         if self.baseline not in names:
             raise ValueError(f"the baseline {self.baseline!r} of case {self.name!r} is not among {', '.join(names)}")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether its variants are whole systems."""
+        return not WHOLE.isdisjoint(self.directions)
+
+    @model_validator(mode="after")
+    def _directions_hold_together(self) -> Self:
+        if self.whole and not (WHOLE.issuperset(self.directions) and all(one.system for one in self.variants)):
+            allowed = " and ".join(sorted(WHOLE))
+            raise ValueError(f"case {self.name!r}: {allowed} are of whole systems alone, and stand with nothing else")
         return self
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from vidgauge.bench.backend import compiled_backends, observe
 from vidgauge.bench.construct import construct
 from vidgauge.bench.memory import Peak, peak
 from vidgauge.bench.messages import Built, Done, Failed, Job, Message, Probed, Step, Timed, Weighed
-from vidgauge.bench.suite import Direction, Variant
+from vidgauge.bench.suite import WHOLE, Direction, Variant
 from vidgauge.bench.timing.comparison import again, against
 from vidgauge.bench.timing.rounds import Action, run_rounds
 from vidgauge.errors import UsageError
@@ -155,7 +155,7 @@ def _rounds(actions: dict[str, Action], job: Job, step: Announce) -> Timed:
 def _build(variant: Variant, job: Job) -> tuple[Measured, tuple[torch.Tensor, ...]]:
     """The layer or system and all that it takes, from the job's seed: the same for every run of the job."""
     torch.manual_seed(job.seed)  # they draw their weights from the global generator, which this process owns
-    layer = construct(variant, job.device)
+    layer = construct(variant, job.device, job.direction)
     dtype: torch.dtype = getattr(torch, _IN_MEMORY.get(job.dtype, job.dtype))
     layer = layer.to(device=job.device, dtype=dtype).eval()
     generator = torch.Generator().manual_seed(job.seed)
@@ -169,7 +169,13 @@ def _build(variant: Variant, job: Job) -> tuple[Measured, tuple[torch.Tensor, ..
 
 
 def _visible_call(layer: Measured, inputs: tuple[torch.Tensor, ...], direction: Direction) -> None:
-    """One forward pass with gradients as in the timed one, yet outside inference mode, which hides convolutions."""
+    """One forward pass with gradients as in the timed one, yet outside inference mode, which hides convolutions.
+
+    Of a whole system, all that is timed.
+    """
+    if direction in WHOLE:
+        passes.whole_call(passes.action(layer, inputs, direction))
+        return
     with_gradients = direction != "inference"
     with torch.set_grad_enabled(with_gradients):
         layer(*(x.detach().requires_grad_(with_gradients and x.is_floating_point()) for x in inputs))
@@ -182,11 +188,11 @@ def _operators(forward: int, action: Action, direction: Direction) -> int:
     """How many the timed pass dispatches; alone a backward pass cannot run, so those of the forward pass are taken off.
 
     Args:
-        forward: how many a forward pass dispatches.
+        forward: how many a forward pass dispatches, or all that is timed of a whole system.
         action: the timed pass.
         direction: of the timed pass.
     """
-    if direction in ("inference", "forward"):
+    if direction in ("inference", "forward") or direction in WHOLE:
         return forward
     filled = 1  # the gradient that is handed in, which is made outside the timed pass or only in its first call
     both = observe(lambda: passes.whole_call(action)).operators - filled

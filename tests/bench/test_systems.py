@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import vidgauge.reference_models
 from vidgauge.bench import system_cases
 from vidgauge.bench.construct import construct
 from vidgauge.bench.crossover import crossover_records
-from vidgauge.bench.messages import Done, Job, Message, Probed, Timed
+from vidgauge.bench.messages import Built, Done, Job, Message, Probed, Timed
 from vidgauge.bench.parts import check_parts, parts
 from vidgauge.bench.profile_table import tables
 from vidgauge.bench.profiling import find_suite
@@ -31,6 +31,7 @@ from vidgauge.record import Record
 from vidgauge.reference_models import systems
 from vidgauge.reference_models.cost import Cost
 from vidgauge.reference_models.layers import build
+from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, to_frames
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PipelinePreset, Preset
 from vidgauge.registry import Registry
@@ -67,9 +68,48 @@ class Toy(System):
         return cost
 
 
+class Whole(Pipeline):
+    """Two phases that train one network each; samples take three steps of the second."""
+
+    frames, height, width, fps = 2, 4, 4, 8.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Toy(2), Toy(2)
+
+    def phases(self) -> Sequence[Phase]:
+        return [
+            Phase("first", ("first",), partial(self.loss, self.first), 10, 4, 1e-3),
+            Phase("second", ("second",), partial(self.loss, self.second), 10, 4, 1e-3, self.begin),
+        ]
+
+    def begin(self) -> None:
+        self.second.load_state_dict(self.first.state_dict())
+
+    def loss(self, network: Toy, step: Step) -> torch.Tensor:
+        assert [network.convolution.training for network in (self.first, self.second)].count(True) == 1
+        clips = step.clips(frames=self.frames, height=self.height, width=self.width)
+        return self.call(network, clips.video_bcthw).square().mean()
+
+    def call(self, network: Toy, video_bcthw: torch.Tensor) -> torch.Tensor:
+        batch = len(video_bcthw)
+        out: torch.Tensor = network(video_bcthw, torch.zeros(batch), torch.zeros(batch, dtype=torch.int64))
+        return out
+
+    def sample(
+        self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
+    ) -> Iterator[torch.Tensor]:
+        assert (options.steps, options.temporal, list(noise_seeds)) == (None, True, list(range(len(captions))))
+        video_bcthw = torch.zeros(len(captions), 3, *self.first.grid)
+        for step in range(3):
+            video_bcthw = self.call(self.second, video_bcthw)
+            advance(step + 1, 3)
+        yield to_frames(video_bcthw)
+
+
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Registry[Preset]:
-    """Nothing but what the test registers."""
+    """Nothing but what the test registers, and one pipeline."""
     empty: Registry[Preset] = Registry("system", "vidgauge.reference_models.systems")
     empty.names()
     empty.__dict__["_entries"].clear()
@@ -78,7 +118,9 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Registry[Preset]:
     none: Registry[PipelinePreset] = Registry("pipeline", "vidgauge.reference_models.systems")
     none.names()
     none.__dict__["_entries"].clear()
-    monkeypatch.setattr(systems, "PIPELINES", none)
+    none.register("toy/tiny")(PipelinePreset("Both", Whole))
+    for module in (systems, system_cases):
+        monkeypatch.setattr(module, "PIPELINES", none)
     return empty
 
 
@@ -152,7 +194,7 @@ def case(variant: dict[str, Any], shape: Sequence[int] = (3, 2, 4, 4)) -> Suite:
 @pytest.mark.usefixtures("toys")
 def test_a_variant_is_a_layer_or_a_whole_system() -> None:
     (part,) = parts(case({"system": "toy/tiny", "layout": "channels_last_3d"}))
-    assert isinstance(construct(part.variants[0], "meta"), Toy)
+    assert isinstance(construct(part.variants[0], "meta", "inference"), Toy)
     for variant in ({}, {"system": "toy/tiny", "layer": "conv3d"}):
         with pytest.raises(UsageError, match="either a layer or a system"):
             case(variant)
@@ -165,20 +207,17 @@ def test_a_variant_is_a_layer_or_a_whole_system() -> None:
         check_parts(narrow, list(parts(narrow)))
 
 
-@pytest.mark.usefixtures("toys")
-@pytest.mark.parametrize("direction", ["inference", "forward", "backward", "forward+backward"])
-def test_the_worker_gives_a_system_all_its_inputs(direction: str) -> None:
-    """Whole numbers among them, and parameters that no gradient is for."""
-    threads = torch.get_num_threads()
+def worked(direction: str, batch: int) -> list[Message]:
+    """What a worker tells that measures toy/tiny in one direction."""
     job = Job.model_validate(
         {
             "variants": [Variant(system="toy/tiny")],
             "baseline": "toy/tiny",
-            "shape": (2, 3, 2, 4, 4),
+            "shape": (batch, 3, 2, 4, 4),
             "dtype": "float32",
             "device": "cpu",
             "direction": direction,
-            "threads": threads,
+            "threads": torch.get_num_threads(),
             "seed": 0,
             "rule": TimingRule(warmup_rounds=1, max_rounds=6),
             "budget": 0.05,
@@ -188,8 +227,45 @@ def test_the_worker_gives_a_system_all_its_inputs(direction: str) -> None:
     sent: list[Message] = []
     run(job, sent.append)
     assert sent[-1] == Done()
-    assert [message.backends for message in sent if isinstance(message, Probed)] == [["Mkldnn"]]
     assert any(isinstance(message, Timed) for message in sent)
+    return sent
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize("direction", ["inference", "forward", "backward", "forward+backward"])
+def test_the_worker_gives_a_system_all_its_inputs(direction: str) -> None:
+    """Whole numbers among them, and parameters that no gradient is for."""
+    sent = worked(direction, 2)
+    assert [message.backends for message in sent if isinstance(message, Probed)] == [["Mkldnn"]]
+
+
+@pytest.mark.usefixtures("toys")
+def test_whole_systems_stand_side_by_side_where_videos_have_one_size() -> None:
+    both = suite(systems=[ASKED | {"directions": ["inference", "training-step", "sample"], "presets": ["toy/tiny"]}])
+    network, whole = find_suite(both).cases
+    assert (network.directions, whole.directions) == (["inference"], ["training-step", "sample"])
+    assert whole.name == "toy/tiny: whole systems, 3x2x4x4"
+    assert whole.shape == (3, 2, 4, 4)
+    check_parts(both, list(parts(find_suite(both))))
+    with pytest.raises(UsageError, match="no system fits"):
+        find_suite(suite(systems=[ASKED | {"directions": ["sample"], "presets": ["other/tiny"]}]))
+    mixed = whole.model_dump() | {"directions": ["sample", "inference"]}
+    with pytest.raises(UsageError, match=r"case 'toy/tiny: .*: sample and training-step are of whole systems alone"):
+        parse_suite({"name": "mine", "summary": "None", "cases": [mixed]})
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize(("direction", "calls"), [("training-step", 2), ("sample", 3)])
+def test_the_worker_times_whole_systems_and_counts_all_calls_of_their_networks(direction: str, calls: int) -> None:
+    sent = worked(direction, 5)
+    (built,), (probed,) = ([message for message in sent if isinstance(message, kind)] for kind in (Built, Probed))
+    one = Toy(2).cost((5, 3, 2, 4, 4))
+    assert isinstance(built, Built)
+    assert built.cost.forward_flops == calls * one.forward_flops
+    assert built.cost.parameters == sum(parameter.numel() for parameter in Whole().parameters())
+    assert isinstance(probed, Probed)
+    assert probed.backends == ["Mkldnn"] * calls
+    assert probed.operators
 
 
 _PACKAGE = """
