@@ -1,0 +1,1 @@
+"""What Imagen Video is made of beside its networks: stages and their cascade, conditioning, distillation, tiles."""

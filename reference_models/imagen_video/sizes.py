@@ -1,0 +1,201 @@
+"""The seven networks and what is chosen around them, with what the paper says and what is ours."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vidgauge.reference_models.cost import Grid
+from vidgauge.reference_models.imagen_video.cascade import Training
+from vidgauge.reference_models.imagen_video.stage import Recipe
+
+
+@dataclass(frozen=True)
+class Size:
+    """One network of the cascade."""
+
+    grid: Grid
+    """T, H, W of the video it makes."""
+    base: int
+    """Channels of the first level."""
+    mults: tuple[int, ...]
+    """Channels of each level over ``base``."""
+    blocks: tuple[int, ...]
+    """Blocks of each level on the way down."""
+    space: tuple[int, ...]
+    """Levels with self-attention in each frame."""
+    text: tuple[int, ...]
+    """Levels with cross-attention to the words."""
+    time: Literal["attention", "convolution"]
+    """What mixes frames: self-attention at the levels that have it in space, or a convolution in every block."""
+    low: bool
+    """Whether there is a video of lower resolution to start from: all but the base."""
+    efficient: bool = False
+    """Whether it is an Efficient U-Net (Imagen, appendix B.1): the first level too is at half the input's height and
+    width, and skips are scaled by 1 / sqrt(2)."""
+    places: bool = False
+    """Whether norms look at one place alone, so that the network may be applied to tiles: the last model."""
+    head: int = 64
+    """Channels of each head of every attention, as Imagen."""
+    words: int = 4096
+    """Channels of the text encoder's tokens and of its vector: T5-XXL's."""
+
+    @property
+    def levels(self) -> list[tuple[int, int]]:
+        """Channels and blocks of each resolution, the input's first: an Efficient U-Net has no blocks there."""
+        own = [(self.base * mult, count) for mult, count in zip(self.mults, self.blocks, strict=True)]
+        return [(self.base, 0), *own] if self.efficient else own
+
+    def reach(self) -> Grid:
+        """Frames, rows and columns around a place that its output may depend on: margins of tiles without seams."""
+        blocks = [2 * count + 1 for _, count in self.levels]  # down and up
+        lowest = 2 ** (len(blocks) - 1)
+        places = 2 + 4 * lowest  # first and last convolution; two blocks in the middle, each with two
+        places += sum(2 * count * 2**level for level, count in enumerate(blocks))
+        places += 3 * (lowest - 1)  # down and up: a convolution each, and where a place that is repeated falls
+        around = -(-places // lowest) * lowest if self.places and not self.space else max(self.grid[1:])
+        return sum(blocks) + 1 if self.time == "convolution" else self.grid[0], around, around
+
+
+SIZES = {
+    "base": Size(
+        grid=(16, 24, 40),
+        base=768,
+        mults=(1, 2, 3, 4),
+        blocks=(3, 3, 3, 3),
+        space=(1, 2, 3),
+        text=(1, 2, 3),
+        time="attention",
+        low=False,
+    ),
+    "tsr1": Size(
+        grid=(32, 24, 40),
+        base=288,
+        mults=(1, 2, 4, 8),
+        blocks=(2, 2, 2, 2),
+        space=(1, 2, 3),
+        text=(1, 2, 3),
+        time="convolution",
+        low=True,
+    ),
+    "ssr1": Size(
+        grid=(32, 48, 80),
+        base=320,
+        mults=(1, 2, 4),
+        blocks=(2, 4, 8),
+        space=(2,),
+        text=(2,),
+        time="convolution",
+        low=True,
+        efficient=True,
+    ),
+    "ssr2": Size(
+        grid=(32, 192, 320),
+        base=192,
+        mults=(1, 2, 4, 8),
+        blocks=(2, 4, 4, 4),
+        space=(3,),
+        text=(3,),
+        time="convolution",
+        low=True,
+        efficient=True,
+    ),
+    "tsr2": Size(
+        grid=(64, 192, 320),
+        base=160,
+        mults=(1, 2, 4, 8),
+        blocks=(2, 4, 4, 4),
+        space=(),
+        text=(3,),
+        time="convolution",
+        low=True,
+        efficient=True,
+    ),
+    "tsr3": Size(
+        grid=(128, 192, 320),
+        base=224,
+        mults=(1, 2, 4, 4),
+        blocks=(2, 4, 4, 4),
+        space=(),
+        text=(3,),
+        time="convolution",
+        low=True,
+        efficient=True,
+    ),
+    "ssr3": Size(
+        grid=(128, 768, 1280),
+        base=96,
+        mults=(1, 2, 4, 8),
+        blocks=(2, 2, 4, 4),
+        space=(),
+        text=(1, 2, 3),
+        time="convolution",
+        low=True,
+        efficient=True,
+        places=True,
+    ),
+}
+"""The seven, in order."""
+
+OSCILLATING = (15.0, 1.0)
+"""Section 2.6, for the first three models; above 80 x 48 it harms. Whether these are s or w is not said; ours, s."""
+
+CASCADE = {
+    "base": Recipe(guidance=OSCILLATING, images=1),
+    "tsr1": Recipe(time=2, guidance=OSCILLATING),
+    "ssr1": Recipe(space=2, guidance=OSCILLATING, images=1),
+    "ssr2": Recipe(space=4, images=1, tile=(8, 192, 320)),
+    "tsr2": Recipe(time=2, tile=(8, 192, 320)),
+    "tsr3": Recipe(time=2, tile=(8, 192, 320)),
+    "ssr3": Recipe(space=4, images=1, crop=(256, 256), tile=(8, 256, 320)),
+}
+"""What surrounds each of the seven."""
+
+_SMALL_BASE = Size(
+    grid=(8, 16, 16),
+    base=48,
+    mults=(1, 2, 3),
+    blocks=(2, 2, 2),
+    space=(1, 2),
+    text=(1, 2),
+    time="attention",
+    low=False,
+    head=32,
+    words=64,
+)
+_SMALL_NEXT = replace(_SMALL_BASE, grid=(16, 16, 16), base=32, space=(2,), text=(2,), time="convolution", low=True)
+
+SMALL = {
+    "base": (_SMALL_BASE, Recipe(guidance=(4.0, 1.0), images=4), Training(steps=50_000, batch=32, learning_rate=3e-4)),
+    "tsr": (_SMALL_NEXT, Recipe(time=2), Training(steps=30_000, batch=32, learning_rate=3e-4)),
+    "ssr1": (
+        replace(_SMALL_NEXT, grid=(16, 32, 32), efficient=True),
+        Recipe(space=2, images=1),
+        Training(steps=30_000, batch=16, learning_rate=3e-4),
+    ),
+    "ssr2": (
+        replace(_SMALL_NEXT, grid=(16, 64, 64), efficient=True, space=(), text=(1, 2), places=True),
+        Recipe(space=2, images=1, crop=(32, 32)),
+        Training(steps=30_000, batch=16, learning_rate=3e-4),
+    ),
+}
+_TINY_BASE = replace(
+    _SMALL_BASE, base=40, mults=(1,), blocks=(1,), space=(0,), text=(0,), efficient=True, head=20, words=32
+)
+_TINY_NEXT = replace(_TINY_BASE, grid=(16, 16, 16), base=20, space=(), time="convolution", low=True, head=10)
+
+TINY = {
+    "base": (
+        _TINY_BASE,
+        Recipe(steps=16, guidance=1.0, images=1),
+        Training(steps=1500, batch=4, learning_rate=2e-3, ema=0.99),
+    ),
+    "tsr": (
+        _TINY_NEXT,
+        Recipe(time=2, steps=8, guidance=1.0),
+        Training(steps=300, batch=4, learning_rate=2e-3, ema=0.99),
+    ),
+    "ssr": (
+        replace(_TINY_NEXT, grid=(16, 32, 32), base=24, head=12, places=True),
+        Recipe(space=2, steps=8, guidance=1.0, crop=(16, 16)),
+        Training(steps=400, batch=8, learning_rate=2e-3, ema=0.99),
+    ),
+}

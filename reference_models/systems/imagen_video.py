@@ -1,0 +1,195 @@
+"""Imagen Video (Ho et al., arXiv 2210.02303): text to 128 frames of 1280 x 768 by a cascade of seven models.
+
+Read beside the paper's section 2. The networks (2.3) are this file; around them, in ``reference_models/imagen_video``:
+
+- ``cascade.py``: text and seven models in a row (2.2);
+- ``stage.py``: one of them, v and its loss (2.4), noise on the low resolution (2.5), images beside videos and guidance
+  that oscillates (2.6);
+- ``block.py``: what mixes frames (2.3), and how images in the place of frames are kept apart (2.6);
+- ``distilling.py``: half as many steps (2.7);
+- ``sizes.py``: all numbers.
+
+The paper prints sizes of networks and shapes of videos, but no widths, no depths, no rates. Channels and blocks are
+reconstructions: Imagen's networks at the widths at which the published sizes come out.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import nn
+
+from vidgauge.reference_models.imagen_video.block import Block, Given, Residual
+from vidgauge.reference_models.imagen_video.cascade import Cascade, Training
+from vidgauge.reference_models.imagen_video.place_norm import norm_places
+from vidgauge.reference_models.imagen_video.sizes import SIZES, SMALL, TINY, Size
+from vidgauge.reference_models.imagen_video.stage import Recipe
+from vidgauge.reference_models.layers.spatial_conv import SpatialConv
+from vidgauge.reference_models.system import System
+from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
+from vidgauge.reference_models.text import WordEncoder
+from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
+from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
+from vidgauge.reference_models.unet.skeleton import UNet
+
+LOG_SNR_SCALE = 25.0
+"""Takes log-SNRs from -20 to 20 to a range of 1,000, for which the frequencies of sinusoids were made (ours)."""
+
+
+class ImagenVideoUNet(System):
+    """The video U-Net (section 2.3), one for all seven models.
+
+    Args:
+        size: of this one.
+    """
+
+    takes = "video_bcthw"
+    in_channels = 3
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size, self.grid = size, size.grid
+        embedding = 4 * size.base
+        self.sinusoid = Sinusoid(size.base)
+        self.embed_level = perceptron(size.base, embedding, 2)
+        self.embed_text = nn.Sequential(nn.LayerNorm(size.words), nn.Linear(size.words, embedding))
+        self.embed_augmentation = perceptron(size.base, embedding, 2) if size.low else None
+        self.unet = UNet(
+            (6 if size.low else 3, 3),
+            [width for width, _ in size.levels],
+            [count for _, count in size.levels],
+            _Parts(size, embedding),
+            skip_scale=0.5**0.5 if size.efficient else 1.0,
+        )
+        if size.places:
+            norm_places(self.unet)
+
+    def forward(
+        self,
+        z_bcthw: torch.Tensor,
+        told_b: torch.Tensor,
+        tokens_bnc: torch.Tensor,
+        mask_bn: torch.Tensor,
+        pooled_bc: torch.Tensor,
+        low_bcthw: torch.Tensor | None = None,
+        augmentation_b: torch.Tensor | None = None,
+        images_b: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Predict v, of the shape of z.
+
+        All that is told of a clip comes once for each clip, or once for each frame: images packed into a sequence have
+        a noise level and a caption of their own.
+        """
+        batch, _ = self.split(z_bcthw.shape)
+        embedding = self.embed_level(self.sinusoid(LOG_SNR_SCALE * told_b)) + self.embed_text(pooled_bc)
+        if self.embed_augmentation is not None:
+            assert low_bcthw is not None
+            assert augmentation_b is not None
+            embedding = embedding + self.embed_augmentation(self.sinusoid(LOG_SNR_SCALE * augmentation_b))
+            z_bcthw = torch.cat([z_bcthw, low_bcthw], dim=1)
+        given = Given(embedding.unflatten(0, (batch, -1)), tokens_bnc, mask_bn, images_b)
+        out: torch.Tensor = self.unet(z_bcthw, given)
+        return out
+
+    def more_inputs(self, shape: Sequence[int], generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        """Log-SNR, 128 words and their mean; low resolution and its log-SNR where it takes one."""
+        batch, words = shape[0], 128
+
+        def drawn(*size: int) -> torch.Tensor:
+            return torch.randn(size, generator=generator, device=generator.device)
+
+        mask = torch.ones(batch, words, dtype=torch.bool, device=generator.device)
+        given = (drawn(batch), drawn(batch, words, self.size.words), mask, drawn(batch, self.size.words))
+        return (*given, drawn(*shape), drawn(batch)) if self.size.low else given
+
+
+class _Parts:
+    """Of the U-Net: Imagen's, with what mixes frames at the end of each block."""
+
+    def __init__(self, size: Size, embedding: int) -> None:
+        self.size, self.embedding = size, embedding
+
+    def block(self, level: int, channels: int, out_channels: int) -> Block:
+        """Fig. 7."""
+        size = self.size
+        level -= size.efficient
+        mixes = size.time == "convolution" or level in size.space
+        return Block(
+            channels,
+            out_channels,
+            self.embedding,
+            text_channels=size.words if level in size.text else 0,
+            head_channels=size.head,
+            space=level in size.space,
+            time=size.time if mixes else None,
+            max_frames=size.grid[0],
+        )
+
+    def middle(self, channels: int) -> nn.Module:
+        """A block as those of the lowest level and a residual block (not stated; ours, as ADM)."""
+        lowest = len(self.size.levels) - 1
+        last = Residual(channels, channels, self.embedding, scale_shift=True)
+        return _InTurn([self.block(lowest, channels, channels), last])
+
+    def down(self, level: int, channels: int) -> StridedDown:
+        """Before the next level's blocks."""
+        del level
+        return StridedDown(channels)
+
+    def up(self, level: int, channels: int) -> ConvolvedUp:
+        """After the level's blocks."""
+        del level
+        return ConvolvedUp(channels)
+
+    def end(self, channels: int, out_channels: int) -> SpatialConv:
+        """3 x 3."""
+        return SpatialConv(channels, out_channels)
+
+
+class _InTurn(nn.Module):
+    """One block after the other."""
+
+    def __init__(self, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, video_bcthw: torch.Tensor, given: Given) -> torch.Tensor:
+        """(B, C, T, H, W) in and out."""
+        for block in self.blocks:
+            video_bcthw = block(video_bcthw, given)
+        return video_bcthw
+
+
+def _register(name: str, size: Size, summary: str, stated: Stated | None = None) -> None:
+    frames, height, width = size.grid
+    summary = f"Imagen Video, {summary}: {frames} frames of {width} x {height}"
+    preset = Preset(summary, "video_bcthw", partial(ImagenVideoUNet, size), stated)
+    SYSTEMS.register(f"imagen-video/{name}")(preset)
+
+
+_STATED = {"base": 5.6e9, "tsr1": 1.7e9, "ssr1": 1.4e9, "ssr2": 1.2e9, "tsr2": 780e6, "tsr3": 630e6, "ssr3": 340e6}
+for _name, _size in SIZES.items():
+    _register(
+        _name,
+        _size,
+        "paper",
+        Stated(_STATED[_name], "secondary", "size as in the paper; widths and depths reconstructed"),
+    )
+for _name, _stage in SMALL.items():
+    _register(f"small-{_name}", _stage[0], "small")
+for _name, _stage in TINY.items():
+    _register(f"tiny-{_name}", _stage[0], "tiny")
+
+
+def cascade(stages: Mapping[str, tuple[Size, Recipe, Training]], fps: float, *, distilled: bool = False) -> Cascade:
+    """Networks and a text encoder of our own, trained with the first."""
+    sizes = [size for size, _, _ in stages.values()]
+    built = {name: (ImagenVideoUNet(size), recipe, training) for name, (size, recipe, training) in stages.items()}
+    return Cascade(built, WordEncoder(sizes[0].words), fps, distilled=distilled)
+
+
+PIPELINES.register("imagen-video/small")(PipelinePreset("Imagen Video, small", partial(cascade, SMALL, 8.0)))
+PIPELINES.register("imagen-video/tiny")(PipelinePreset("Imagen Video, tiny", partial(cascade, TINY, 8.0)))
+PIPELINES.register("imagen-video/tiny-distilled")(
+    PipelinePreset("Imagen Video, tiny, with half the steps at last", partial(cascade, TINY, 8.0, distilled=True))
+)
