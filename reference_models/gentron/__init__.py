@@ -1,0 +1,1 @@
+"""GenTron: sizes, patches and positions, and what sets motion apart from text."""
