@@ -6,7 +6,7 @@ What the paper leaves open is marked "not stated; ours". Its hyper-parameters ar
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,6 @@ from vidgauge.reference_models.diffusion import (
 )
 from vidgauge.reference_models.diffusion.thresholding import clipped
 from vidgauge.reference_models.folding import fold_frames, unfold_frames
-from vidgauge.reference_models.layer import check_counts
 from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
 from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
@@ -42,7 +41,7 @@ from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
 from vidgauge.reference_models.unet.residual import ResidualBlock
 from vidgauge.reference_models.unet.skeleton import UNet
 from vidgauge.reference_models.vdm import hyperparameters
-from vidgauge.reference_models.vdm.conditional import Task, in_windows, windows
+from vidgauge.reference_models.vdm.conditional import Task, in_windows
 from vidgauge.reference_models.vdm.hyperparameters import Hyperparameters
 
 LOG_SNR_SCALE = 25.0
@@ -265,8 +264,16 @@ class VideoDiffusion(Pipeline):
         *,
         frames: int,
         overlap: int | None = None,
+        first: Tensor | None = None,
+        small: Tensor | None = None,
+        keys: Tensor | None = None,
+        every: int = 1,
     ) -> Iterator[Tensor]:
-        """Longer videos: each clip goes on from the last frames of the one before ("autoregressive extension").
+        """Videos beyond a clip, and clips of which something is known, by reconstruction guidance (section 3.1).
+
+        Each clip goes on from the last frames of the one before ("autoregressive extension"). What is known of the
+        video guides all of its clips, and several things may be known at once, as for the paper's 64x128x128. All known
+        frames are uint8, (B, T, H, W, 3).
 
         Args:
             captions: as for ``sample``.
@@ -275,79 +282,35 @@ class VideoDiffusion(Pipeline):
             advance: as for ``sample``.
             frames: of the whole video.
             overlap: how many frames a clip has from the one before; half of them unless given.
+            first: the video's first frames (prediction, as on BAIR and Kinetics).
+            small: the whole video at a smaller height and width (spatial super-resolution).
+            keys: every ``every``-th frame, from the first to the last (a higher frame rate).
+            every: see there.
 
         Yields:
-            What each clip adds: uint8 (B, t, H, W, 3).
+            The video in the order of time, what each clip adds: uint8 (B, t, H, W, 3). Known frames of the model's own
+            size come out as they are.
 
         Raises:
-            UsageError: for fewer frames than a clip's, or an overlap that leaves nothing known or nothing new.
+            UsageError: for fewer frames than a clip's, an overlap that leaves nothing known or nothing new, or known
+                frames that are not as many as the video's.
         """
-        return self._conditioned(captions, noise_seeds, options, advance, self._task(frames, overlap))
-
-    def super_resolve(
-        self,
-        frames_bthwc: Tensor,
-        captions: Sequence[str],
-        noise_seeds: Sequence[int],
-        options: Sampling,
-        advance: Advance,
-        *,
-        overlap: int | None = None,
-    ) -> Iterator[Tensor]:
-        """Smaller videos (B, T, h, w, 3), uint8, brought to the model's height and width.
-
-        Those longer than a clip are continued clip by clip, each given its own small frames as well as the large ones
-        that the clip before has made: both kinds of guidance at once, as for the paper's 64x128x128.
-        """
-        low = from_frames(frames_bthwc).to(self._device)
-        task = self._task(frames_bthwc.shape[1], overlap, low_bcthw=low)
-        return self._conditioned(captions, noise_seeds, options, advance, task)
-
-    def fill(
-        self,
-        frames_bthwc: Tensor,
-        captions: Sequence[str],
-        noise_seeds: Sequence[int],
-        options: Sampling,
-        advance: Advance,
-        *,
-        every: int,
-        overlap: int | None = None,
-    ) -> Iterator[Tensor]:
-        """Videos (B, K, H, W, 3), uint8, at ``every`` times their frame rate: (K - 1) ``every`` + 1 frames.
-
-        What comes out has the given frames in their places.
-        """
-        check_counts(every=every)
-        keys = from_frames(frames_bthwc).to(self._device)
-        frames = (keys.shape[2] - 1) * every + 1
-        task = self._task(frames, overlap, keys_bcthw=keys, every=every)
-        return self._conditioned(captions, noise_seeds, options, advance, task)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.parameters()).device
-
-    def _task(self, frames: int, overlap: int | None, **known: Any) -> Task:  # noqa: ANN401 - the task's own
-        return Task(frames, self.frames // 2 if overlap is None else overlap, self.model.reconstruction, **known)
-
-    def _conditioned(
-        self,
-        captions: Sequence[str],
-        noise_seeds: Sequence[int],
-        options: Sampling,
-        advance: Advance,
-        task: Task,
-    ) -> Iterator[Tensor]:
+        overlap = self.frames // 2 if overlap is None else overlap
+        first, small, keys = (None if x is None else from_frames(x).to(self._device) for x in (first, small, keys))
+        task = Task(frames, overlap, self.model.reconstruction, first, small, keys, every)
         task.check(self.frames)
-        clips = len(list(windows(task.frames, self.frames, task.overlap)))
-        noise, told = Noise(noise_seeds), self._counted(options, clips, advance)
+        noise = Noise(noise_seeds)
+        told = self._counted(options, len(list(task.windows(self.frames))), advance)
 
         def draw(denoise: Denoise) -> Tensor:
             return self._drawn(denoise, noise, len(noise_seeds), options, told)
 
         for added in in_windows(self._denoiser(captions, options), draw, noise, task, self.frames):
             yield to_frames(added)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
 
     def _drawn(
         self, denoise: Denoise, noise: Noise, batch: int, options: Sampling, told: Callable[[], object]
