@@ -98,13 +98,21 @@ class PseudoUNet(System):
                 for parameter in module.over_time.attention.project_out.parameters():
                     nn.init.zeros_(parameter)
 
+    def layers_over_time(self) -> dict[str, nn.Module]:
+        """All that an image model does not have, by name."""
+        found: dict[str, nn.Module] = {}
+        for name, module in self.named_modules():
+            if isinstance(module, PseudoConv):
+                found[f"{name}.time"] = module.time
+            elif isinstance(module, PseudoAttention) and module.over_time is not None:
+                found[f"{name}.over_time"] = module.over_time
+            elif name in ("fps", "skip"):
+                found[name] = module
+        return found
+
     def image_parameters(self) -> int:
         """How many are left without the layers over time."""
-        convolutions = [module.time for module in self.modules() if isinstance(module, PseudoConv)]
-        attentions = [module.over_time for module in self.modules() if isinstance(module, PseudoAttention)]
-        told = [getattr(self, name, None) for name in ("fps", "skip")]
-        over_time = [module for module in (*convolutions, *attentions, *told) if module is not None]
-        return _count(self) - sum(map(_count, over_time))
+        return _count(self) - sum(map(_count, self.layers_over_time().values()))
 
 
 class Decoder(PseudoUNet):

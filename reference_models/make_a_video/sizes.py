@@ -53,6 +53,8 @@ class Cascade:
     guidance: float = 1.0
     """Scale for y_e, in D^t and F (not stated)."""
     fps: float = 8.0
+    freeze_spatial: bool = False
+    """Whether layers over time alone train on video. The paper can be read both ways; training all is ours."""
 
     @property
     def interpolation(self) -> Size:

@@ -39,7 +39,7 @@ class MakeAVideo(Stages):
     # Section 3.4, training: first on images with captions, each network for itself, then on video without.
 
     def phases(self) -> Sequence[Phase]:
-        """CLIP, then P, D, SR_l and SR_h on images, then D^t, SR_l^t and F on video; all weights train (ours)."""
+        """CLIP, then P, D, SR_l and SR_h on images, then D^t, SR_l^t and F on video."""
         enlarging = self.super_resolution_loss
         return [
             self._phase("clip", "clip", self.clip_loss),
@@ -53,8 +53,12 @@ class MakeAVideo(Stages):
         ]
 
     def _phase(self, name: str, trains: str, loss: Callable[[Step], Tensor], *begin: Callable[[], None]) -> Phase:
-        course = self.cascade.courses[name]
-        made = Phase(name, (trains,), loss, course.steps, course.batch, course.learning_rate, decay="cosine")
+        course, network = self.cascade.courses[name], self.get_submodule(trains)
+        parts: tuple[str, ...] = (trains,)
+        frozen = self.cascade.freeze_spatial and begin and network is not self.interpolator  # F has new inputs
+        if frozen and isinstance(network, Decoder | SuperResolution):
+            parts = tuple(f"{trains}.{layer}" for layer in network.layers_over_time())
+        made = Phase(name, parts, loss, course.steps, course.batch, course.learning_rate, decay="cosine")
         return replace(made, begin=begin[0]) if begin else made
 
     def _start_interpolation(self) -> None:

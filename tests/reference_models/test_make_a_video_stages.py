@@ -233,6 +233,15 @@ def test_each_phase_trains_what_it_says_on_what_it_should(name: str) -> None:
     assert data.asked[0][0] == frames
 
 
+def test_layers_over_time_can_be_all_that_learns_from_video() -> None:
+    pipeline = made(replace(ONE_WINDOW, freeze_spatial=True))
+    frozen = phase_of(pipeline, "decoder")
+    assert phase_of(pipeline, "decoder-images").trains == ("decoder",)
+    trained = sum(weight.numel() for name in frozen.trains for weight in pipeline.get_submodule(name).parameters())
+    whole = sum(weight.numel() for weight in pipeline.decoder.parameters())
+    assert trained == whole - pipeline.decoder.image_parameters() > 0
+
+
 def test_the_interpolation_network_begins_as_the_decoder() -> None:
     pipeline = made(ONE_WINDOW)
     phase_of(pipeline, "interpolation").begin()
