@@ -40,9 +40,9 @@ def _differences(records: Sequence[Record]) -> list[str]:
     lines += ["| --- | --- | ---: | ---: | ---: | --- |"]
     for record in records:
         p, verdict = record.details.get("p"), record.details.get("verdict", "")
-        cells = [record.subject.name, record.subject.config["less"], _value(record), _interval(record)]
+        cells = [*map(escape, (record.subject.name, record.subject.config["less"])), _value(record), _interval(record)]
         cells += ["" if p is None else f"{p:.1g}", _VERDICTS.get(verdict, verdict)]
-        lines.append("| " + " | ".join(map(escape, cells)) + " |")
+        lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 
@@ -55,7 +55,8 @@ def _training(records: Sequence[Record]) -> list[str]:
         facts = record.subject.config["training"]
         steps = ", ".join(f"{phase} {count:,}" for phase, count in facts["steps"].items())
         cells = [record.subject.name, f"{facts['parameters']:,}", steps, f"{facts['seconds'] / 60:.1f}"]
-        cells += [facts["device"], facts["commit"]]
+        commit, *changes = facts["commit"].partition("+")
+        cells += [facts["device"], commit[:10] + "".join(changes)]
         lines.append("| " + " | ".join(map(escape, cells)) + " |")
     return [*lines, ""]
 

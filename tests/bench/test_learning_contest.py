@@ -121,6 +121,8 @@ def test_the_command_trains_samples_compares_and_goes_on(toys: Path, capsys: pyt
     lines = text.splitlines()
     assert lines[0].startswith("**features.toy of 3 clips of 3x8x8 pixels against 3 real ones. Toy scale: ")
     assert f"| toy/tiny | {still} | -1.00 | -1.00 to -1.00 | 0.01 | closer to the real clips |" in lines
+    (worse,) = (line for line in lines if line.startswith(f"| toy/tiny | {OTHER} | "))
+    assert worse.endswith(" | **farther from the real clips** |")
     assert any(line.startswith("| toy/tiny | 2 | only 3 | 0.0 | ") for line in lines)
 
 
