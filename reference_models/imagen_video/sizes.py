@@ -1,7 +1,7 @@
-"""The seven networks and what is chosen around them, with what the paper says and what is ours."""
+"""The numbers of all models: the paper's seven, and two cascades of ours for small machines."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.imagen_video.cascade import Training
@@ -55,99 +55,119 @@ class Size:
         return sum(blocks) + 1 if self.time == "convolution" else self.grid[0], around, around
 
 
-SIZES = {
-    "base": Size(
-        grid=(16, 24, 40),
-        base=768,
-        mults=(1, 2, 3, 4),
-        blocks=(3, 3, 3, 3),
-        space=(1, 2, 3),
-        text=(1, 2, 3),
-        time="attention",
-        low=False,
+class Plan(NamedTuple):
+    """One model of a cascade."""
+
+    size: Size
+    recipe: Recipe
+    training: Training
+
+
+_SUPER_RESOLUTION = Size(
+    grid=(32, 48, 80),
+    base=320,
+    mults=(1, 2, 4),
+    blocks=(2, 4, 8),
+    space=(2,),
+    text=(2,),
+    time="convolution",
+    low=True,
+    efficient=True,
+)
+_TRAINING = Training(steps=1_000_000, batch=1024, learning_rate=1e-4, ema=0.9999)
+"""Not stated; ours, but for the rate, which is Imagen's, as is Adam in the place of Adafactor but for the base."""
+_OSCILLATING = (15.0, 1.0)
+"""Section 2.6: up to 80 x 48; above, it harms. Whether these are s or w is not said; ours, s."""
+
+PAPER = {
+    "base": Plan(
+        Size(
+            grid=(16, 24, 40),
+            base=768,
+            mults=(1, 2, 3, 4),
+            blocks=(3, 3, 3, 3),
+            space=(1, 2, 3),
+            text=(1, 2, 3),
+            time="attention",
+            low=False,
+        ),
+        Recipe(guidance=_OSCILLATING, images=256),
+        _TRAINING,
     ),
-    "tsr1": Size(
-        grid=(32, 24, 40),
-        base=288,
-        mults=(1, 2, 4, 8),
-        blocks=(2, 2, 2, 2),
-        space=(1, 2, 3),
-        text=(1, 2, 3),
-        time="convolution",
-        low=True,
+    "tsr1": Plan(
+        replace(
+            _SUPER_RESOLUTION,
+            grid=(32, 24, 40),
+            base=288,
+            mults=(1, 2, 4, 8),
+            blocks=(2, 2, 2, 2),
+            space=(1, 2, 3),
+            text=(1, 2, 3),
+            efficient=False,
+        ),
+        Recipe(time=2, guidance=_OSCILLATING),
+        _TRAINING,
     ),
-    "ssr1": Size(
-        grid=(32, 48, 80),
-        base=320,
-        mults=(1, 2, 4),
-        blocks=(2, 4, 8),
-        space=(2,),
-        text=(2,),
-        time="convolution",
-        low=True,
-        efficient=True,
+    "ssr1": Plan(_SUPER_RESOLUTION, Recipe(space=2, guidance=_OSCILLATING, images=256), _TRAINING),
+    "ssr2": Plan(
+        replace(
+            _SUPER_RESOLUTION,
+            grid=(32, 192, 320),
+            base=192,
+            mults=(1, 2, 4, 8),
+            blocks=(2, 4, 4, 4),
+            space=(3,),
+            text=(3,),
+        ),
+        Recipe(space=4, images=256, tile=(16, 192, 320), margin=(8, 0, 0)),
+        _TRAINING,
     ),
-    "ssr2": Size(
-        grid=(32, 192, 320),
-        base=192,
-        mults=(1, 2, 4, 8),
-        blocks=(2, 4, 4, 4),
-        space=(3,),
-        text=(3,),
-        time="convolution",
-        low=True,
-        efficient=True,
+    "tsr2": Plan(
+        replace(
+            _SUPER_RESOLUTION,
+            grid=(64, 192, 320),
+            base=160,
+            mults=(1, 2, 4, 8),
+            blocks=(2, 4, 4, 4),
+            space=(),
+            text=(3,),
+        ),
+        Recipe(time=2, tile=(16, 192, 320), margin=(8, 0, 0)),
+        _TRAINING,
     ),
-    "tsr2": Size(
-        grid=(64, 192, 320),
-        base=160,
-        mults=(1, 2, 4, 8),
-        blocks=(2, 4, 4, 4),
-        space=(),
-        text=(3,),
-        time="convolution",
-        low=True,
-        efficient=True,
+    "tsr3": Plan(
+        replace(
+            _SUPER_RESOLUTION,
+            grid=(128, 192, 320),
+            base=224,
+            mults=(1, 2, 4, 4),
+            blocks=(2, 4, 4, 4),
+            space=(),
+            text=(3,),
+        ),
+        Recipe(time=2, tile=(16, 192, 320), margin=(8, 0, 0)),
+        _TRAINING,
     ),
-    "tsr3": Size(
-        grid=(128, 192, 320),
-        base=224,
-        mults=(1, 2, 4, 4),
-        blocks=(2, 4, 4, 4),
-        space=(),
-        text=(3,),
-        time="convolution",
-        low=True,
-        efficient=True,
-    ),
-    "ssr3": Size(
-        grid=(128, 768, 1280),
-        base=96,
-        mults=(1, 2, 4, 8),
-        blocks=(2, 2, 4, 4),
-        space=(),
-        text=(1, 2, 3),
-        time="convolution",
-        low=True,
-        efficient=True,
-        places=True,
+    "ssr3": Plan(
+        replace(
+            _SUPER_RESOLUTION,
+            grid=(128, 768, 1280),
+            base=96,
+            mults=(1, 2, 4, 8),
+            blocks=(2, 2, 4, 4),
+            space=(),
+            text=(1, 2, 3),
+            places=True,
+        ),
+        Recipe(space=4, images=256, crop=(256, 256), tile=(16, 256, 256), margin=(8, 64, 64)),
+        _TRAINING,
     ),
 }
-"""The seven, in order."""
-
-OSCILLATING = (15.0, 1.0)
-"""Section 2.6, for the first three models; above 80 x 48 it harms. Whether these are s or w is not said; ours, s."""
-
-CASCADE = {
-    "base": Recipe(guidance=OSCILLATING, images=1),
-    "tsr1": Recipe(time=2, guidance=OSCILLATING),
-    "ssr1": Recipe(space=2, guidance=OSCILLATING, images=1),
-    "ssr2": Recipe(space=4, images=1, tile=(8, 192, 320)),
-    "tsr2": Recipe(time=2, tile=(8, 192, 320)),
-    "tsr3": Recipe(time=2, tile=(8, 192, 320)),
-    "ssr3": Recipe(space=4, images=1, crop=(256, 256), tile=(8, 256, 320)),
-}
-"""What surrounds each of the seven."""
+"""The seven in order. Grids and what mixes frames are the paper's; widths, depths and levels reconstructions. With T5's
+4,096 channels in every cross-attention, embeddings of four times the base width, one convolution over time a block and
+a residual block without one in the middle, counts come out within 1.3 % of those that the paper prints, and their sum
+within 0.7 % of its 11.6 billion. Margins are ours, and smaller than ``Size.reach``, which is 30 frames and more: where
+pieces meet, results are not quite those of the whole."""
 
 _SMALL_BASE = Size(
     grid=(8, 16, 16),
@@ -164,38 +184,44 @@ _SMALL_BASE = Size(
 _SMALL_NEXT = replace(_SMALL_BASE, grid=(16, 16, 16), base=32, space=(2,), text=(2,), time="convolution", low=True)
 
 SMALL = {
-    "base": (_SMALL_BASE, Recipe(guidance=(4.0, 1.0), images=4), Training(steps=50_000, batch=32, learning_rate=3e-4)),
-    "tsr": (_SMALL_NEXT, Recipe(time=2), Training(steps=30_000, batch=32, learning_rate=3e-4)),
-    "ssr1": (
+    "base": Plan(
+        _SMALL_BASE, Recipe(guidance=(4.0, 1.0), images=4), Training(steps=50_000, batch=32, learning_rate=3e-4)
+    ),
+    "tsr": Plan(_SMALL_NEXT, Recipe(time=2), Training(steps=30_000, batch=32, learning_rate=3e-4)),
+    "ssr1": Plan(
         replace(_SMALL_NEXT, grid=(16, 32, 32), efficient=True),
         Recipe(space=2, images=1),
         Training(steps=30_000, batch=16, learning_rate=3e-4),
     ),
-    "ssr2": (
+    "ssr2": Plan(
         replace(_SMALL_NEXT, grid=(16, 64, 64), efficient=True, space=(), text=(1, 2), places=True),
         Recipe(space=2, images=1, crop=(32, 32)),
         Training(steps=30_000, batch=16, learning_rate=3e-4),
     ),
 }
 _TINY_BASE = replace(
-    _SMALL_BASE, base=40, mults=(1,), blocks=(1,), space=(0,), text=(0,), efficient=True, head=20, words=32
+    _SMALL_BASE, grid=(8, 8, 8), base=40, mults=(1,), blocks=(1,), space=(0,), text=(0,), head=20, words=32
 )
-_TINY_NEXT = replace(_TINY_BASE, grid=(16, 16, 16), base=20, space=(), time="convolution", low=True, head=10)
+_TINY_NEXT = replace(_TINY_BASE, grid=(16, 8, 8), base=20, space=(), time="convolution", low=True, head=10)
+_TINY_LARGER = replace(_TINY_NEXT, efficient=True, places=True)
 
 TINY = {
-    "base": (
+    "base": Plan(
         _TINY_BASE,
         Recipe(steps=16, guidance=1.0, images=1),
-        Training(steps=1500, batch=4, learning_rate=2e-3, ema=0.99),
+        Training(steps=3000, batch=4, learning_rate=2e-3, ema=0.99),
     ),
-    "tsr": (
-        _TINY_NEXT,
-        Recipe(time=2, steps=8, guidance=1.0),
-        Training(steps=300, batch=4, learning_rate=2e-3, ema=0.99),
+    "tsr": Plan(
+        _TINY_NEXT, Recipe(time=2, steps=8, guidance=1.0), Training(steps=500, batch=4, learning_rate=2e-3, ema=0.99)
     ),
-    "ssr": (
-        replace(_TINY_NEXT, grid=(16, 32, 32), base=24, head=12, places=True),
+    "ssr1": Plan(
+        replace(_TINY_LARGER, grid=(16, 16, 16)),
+        Recipe(space=2, steps=8, guidance=1.0),
+        Training(steps=500, batch=4, learning_rate=2e-3, ema=0.99),
+    ),
+    "ssr2": Plan(
+        replace(_TINY_LARGER, grid=(16, 32, 32)),
         Recipe(space=2, steps=8, guidance=1.0, crop=(16, 16)),
-        Training(steps=400, batch=8, learning_rate=2e-3, ema=0.99),
+        Training(steps=500, batch=4, learning_rate=2e-3, ema=0.99),
     ),
 }

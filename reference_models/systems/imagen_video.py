@@ -20,14 +20,13 @@ import torch
 from torch import nn
 
 from vidgauge.reference_models.imagen_video.block import Block, Given, Residual
-from vidgauge.reference_models.imagen_video.cascade import Cascade, Training
+from vidgauge.reference_models.imagen_video.cascade import Cascade
 from vidgauge.reference_models.imagen_video.place_norm import norm_places
-from vidgauge.reference_models.imagen_video.sizes import SIZES, SMALL, TINY, Size
-from vidgauge.reference_models.imagen_video.stage import Recipe
+from vidgauge.reference_models.imagen_video.sizes import PAPER, SMALL, TINY, Plan, Size
 from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
-from vidgauge.reference_models.text import WordEncoder
+from vidgauge.reference_models.text import TextEncoder, WordEncoder
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
 from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
 from vidgauge.reference_models.unet.skeleton import UNet
@@ -160,36 +159,39 @@ class _InTurn(nn.Module):
         return video_bcthw
 
 
-def _register(name: str, size: Size, summary: str, stated: Stated | None = None) -> None:
+def cascade(plans: Mapping[str, Plan], encoder: TextEncoder, fps: float, *, distilled: bool = False) -> Cascade:
+    """Any of those in ``imagen_video.sizes``; the paper's is ``cascade(PAPER, t5("google/t5-v1_1-xxl"), 24)``."""
+    stages = {name: (ImagenVideoUNet(size), recipe, training) for name, (size, recipe, training) in plans.items()}
+    return Cascade(stages, encoder, fps, distilled=distilled)
+
+
+def _of_words(plans: Mapping[str, Plan], *, distilled: bool = False) -> Cascade:
+    """With a text encoder of our own, trained with the first model."""
+    return cascade(plans, WordEncoder(plans["base"].size.words), fps=8.0, distilled=distilled)
+
+
+def _register(name: str, size: Size, stated: Stated | None = None) -> None:
     frames, height, width = size.grid
-    summary = f"Imagen Video, {summary}: {frames} frames of {width} x {height}"
+    summary = f"Imagen Video, {name}: {frames} frames of {width} x {height}"
     preset = Preset(summary, "video_bcthw", partial(ImagenVideoUNet, size), stated)
     SYSTEMS.register(f"imagen-video/{name}")(preset)
 
 
 _STATED = {"base": 5.6e9, "tsr1": 1.7e9, "ssr1": 1.4e9, "ssr2": 1.2e9, "tsr2": 780e6, "tsr3": 630e6, "ssr3": 340e6}
-for _name, _size in SIZES.items():
+for _name, _plan in PAPER.items():
     _register(
-        _name,
-        _size,
-        "paper",
-        Stated(_STATED[_name], "secondary", "size as in the paper; widths and depths reconstructed"),
+        _name, _plan.size, Stated(_STATED[_name], "secondary", "the paper's size; widths and depths reconstructed")
     )
-for _name, _stage in SMALL.items():
-    _register(f"small-{_name}", _stage[0], "small")
-for _name, _stage in TINY.items():
-    _register(f"tiny-{_name}", _stage[0], "tiny")
+for _system, _plans in (("small", SMALL), ("tiny", TINY)):
+    for _name, _plan in _plans.items():
+        _register(f"{_system}-{_name}", _plan.size)
 
-
-def cascade(stages: Mapping[str, tuple[Size, Recipe, Training]], fps: float, *, distilled: bool = False) -> Cascade:
-    """Networks and a text encoder of our own, trained with the first."""
-    sizes = [size for size, _, _ in stages.values()]
-    built = {name: (ImagenVideoUNet(size), recipe, training) for name, (size, recipe, training) in stages.items()}
-    return Cascade(built, WordEncoder(sizes[0].words), fps, distilled=distilled)
-
-
-PIPELINES.register("imagen-video/small")(PipelinePreset("Imagen Video, small", partial(cascade, SMALL, 8.0)))
-PIPELINES.register("imagen-video/tiny")(PipelinePreset("Imagen Video, tiny", partial(cascade, TINY, 8.0)))
+PIPELINES.register("imagen-video/small")(
+    PipelinePreset("Imagen Video, four models: 16 frames of 64 x 64", partial(_of_words, SMALL))
+)
+PIPELINES.register("imagen-video/tiny")(
+    PipelinePreset("Imagen Video, three models: 16 frames of 32 x 32", partial(_of_words, TINY))
+)
 PIPELINES.register("imagen-video/tiny-distilled")(
-    PipelinePreset("Imagen Video, tiny, with half the steps at last", partial(cascade, TINY, 8.0, distilled=True))
+    PipelinePreset("the same, with half the steps learnt at last", partial(_of_words, TINY, distilled=True))
 )

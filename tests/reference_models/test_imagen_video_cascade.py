@@ -15,7 +15,7 @@ from vidgauge.reference_models.imagen_video.block import TemporalConvolution
 from vidgauge.reference_models.imagen_video.cascade import Cascade, Training
 from vidgauge.reference_models.imagen_video.distilling import HalvedStage
 from vidgauge.reference_models.imagen_video.low_resolution import cropped, enlarged, reduced
-from vidgauge.reference_models.imagen_video.sizes import CASCADE, SIZES, TINY, Size
+from vidgauge.reference_models.imagen_video.sizes import PAPER, TINY, Plan, Size
 from vidgauge.reference_models.imagen_video.stage import Asked, Recipe, Stage
 from vidgauge.reference_models.pipeline import Clips, Sampling, Step, no_advance
 from vidgauge.reference_models.systems import build_pipeline
@@ -28,7 +28,7 @@ CAPTIONS = ["a red star drifts left over blue dots", "a cyan ring spins clockwis
 
 def minute(name: str, time: int, space: int) -> Size:
     """The network of that name, a few channels wide; 2 frames of 3 x 2 stand for 16 of 24 x 40."""
-    size = SIZES[name]
+    size = PAPER[name].size
     count = 1 if size.efficient else 2
     return replace(
         size,
@@ -45,9 +45,9 @@ def minute(name: str, time: int, space: int) -> Size:
 
 _BASE = minute("base", 1, 2)
 QUICK = {
-    "a": (_BASE, Recipe(steps=4, guidance=(3.0, 1.0), images=1), TRAINING),
-    "b": (minute("tsr3", 2, 2), Recipe(time=2, steps=4, guidance=2.0), TRAINING),
-    "c": (minute("ssr3", 2, 4), Recipe(space=2, steps=4, guidance=1.0, images=1, crop=(8, 4)), TRAINING),
+    "a": Plan(_BASE, Recipe(steps=4, guidance=(3.0, 1.0), images=1), TRAINING),
+    "b": Plan(minute("tsr3", 2, 2), Recipe(time=2, steps=4, guidance=2.0), TRAINING),
+    "c": Plan(minute("ssr3", 2, 4), Recipe(space=2, steps=4, guidance=1.0, images=1, crop=(8, 4)), TRAINING),
 }
 """A cascade of three stages, from 2 frames of 6 x 4 to 4 of 12 x 8."""
 
@@ -63,11 +63,13 @@ def stir(pipeline: Cascade) -> None:
 def seven() -> Cascade:
     """All of the paper's stages."""
     stages, time, space = {}, 1, 1
-    for name, recipe in CASCADE.items():
+    for name, (_, recipe, _) in PAPER.items():
         time, space = time * recipe.time, space * recipe.space
         tile, crop = recipe.tile and (8, 96, 32), recipe.crop and (8, 8)
-        stages[name] = minute(name, time, space), replace(recipe, steps=1, tile=tile, crop=crop), TRAINING
-    made = cascade(stages, 24.0)
+        stages[name] = Plan(
+            minute(name, time, space), replace(recipe, steps=1, images=1, tile=tile, crop=crop), TRAINING
+        )
+    made = cascade(stages, WordEncoder(16), 24.0)
     stir(made)
     return made
 
@@ -117,7 +119,7 @@ def test_seven_stages_end_to_end_to_a_lossless_file(tmp_path: Path, monkeypatch:
 
 
 def test_a_video_follows_from_its_caption_and_seed_alone() -> None:
-    pipeline = cascade(QUICK, 8.0)
+    pipeline = cascade(QUICK, WordEncoder(16), 8.0)
     stir(pipeline)
     both, alone = sampled(pipeline, [5, 6]), sampled(pipeline, [5])
     assert (both[:1].int() - alone.int()).abs().max() <= 1  # rounding
@@ -127,7 +129,7 @@ def test_a_video_follows_from_its_caption_and_seed_alone() -> None:
 
 
 def test_tiles_change_nothing() -> None:
-    pipeline = cascade(QUICK, 8.0)
+    pipeline = cascade(QUICK, WordEncoder(16), 8.0)
     stir(pipeline)
     whole = sampled(pipeline, [5])
     for stage, tile in zip(pipeline.stages[1:], ((1, 4, 4), (3, 4, 4)), strict=True):
@@ -136,7 +138,7 @@ def test_tiles_change_nothing() -> None:
 
 
 def test_frames_without_time_are_made_each_for_itself() -> None:
-    pipeline = cascade(QUICK, 8.0)
+    pipeline = cascade(QUICK, WordEncoder(16), 8.0)
     stir(pipeline)
     stage, text = pipeline.stages[0], pipeline.text(CAPTIONS[:1])
     level = levels(CosineSchedule(), 4)[1]
@@ -147,7 +149,7 @@ def test_frames_without_time_are_made_each_for_itself() -> None:
 
 
 def test_images_leave_what_mixes_frames_alone_and_videos_do_not() -> None:
-    pipeline = cascade(QUICK, 8.0)
+    pipeline = cascade(QUICK, WordEncoder(16), 8.0)
     stir(pipeline)
     for stage in (pipeline.stages[0], pipeline.stages[2]):
         frames, height, width = stage.network.grid
@@ -168,7 +170,7 @@ def test_images_leave_what_mixes_frames_alone_and_videos_do_not() -> None:
 
 
 def test_each_phase_trains_its_network_and_the_first_the_text() -> None:
-    pipeline = cascade(QUICK, 8.0)
+    pipeline = cascade(QUICK, WordEncoder(16), 8.0)
     stir(pipeline)
     assert [phase.trains for phase in pipeline.phases()] == [("a.network", "text"), ("b.network",), ("c.network",)]
     for phase in pipeline.phases():
@@ -203,7 +205,7 @@ def test_an_infinite_snr_leaves_the_low_resolution_as_it_is() -> None:
 
 
 def test_guidance_oscillates_after_a_tenth_of_the_steps_up_to_80_x_48() -> None:
-    for (name, recipe), size in zip(CASCADE.items(), SIZES.values(), strict=True):
+    for name, (size, recipe, _) in PAPER.items():
         scale = Stage(ImagenVideoUNet(minute(name, 1, 1)), recipe, 1).scale(None, 20)
         if size.grid[1] > 48:
             assert scale == 6
@@ -214,7 +216,7 @@ def test_guidance_oscillates_after_a_tenth_of_the_steps_up_to_80_x_48() -> None:
 
 
 def test_half_the_steps_are_learnt_from_two_guided_ones() -> None:
-    pipeline = cascade(QUICK, 8.0, distilled=True)
+    pipeline = cascade(QUICK, WordEncoder(16), 8.0, distilled=True)
     stir(pipeline)
     phases = pipeline.phases()
     assert [phase.name for phase in phases] == ["a", "b", "c", "a halved", "b halved", "c halved"]

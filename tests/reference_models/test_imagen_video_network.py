@@ -7,7 +7,7 @@ import torch
 
 from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.imagen_video.block import TemporalConvolution, apart, packed
-from vidgauge.reference_models.imagen_video.sizes import CASCADE, SIZES, Size
+from vidgauge.reference_models.imagen_video.sizes import PAPER, Size
 from vidgauge.reference_models.imagen_video.tiles import Tiles, spans
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
 from vidgauge.reference_models.systems import SYSTEMS
@@ -71,7 +71,7 @@ def given(size: Size, batch: int = 2, rows: int | None = None, seed: int = 1) ->
 
 
 def test_counts_are_ours_and_near_the_published_ones() -> None:
-    cards = {name: SYSTEMS[f"imagen-video/{name}"].card() for name in SIZES}
+    cards = {name: SYSTEMS[f"imagen-video/{name}"].card() for name in PAPER}
     counts = {name: card["parameters"] for name, card in cards.items()}
     assert counts == COUNTS
     assert all(abs(counts[name] / card["stated_parameters"] - 1) < 0.015 for name, card in cards.items())
@@ -79,16 +79,17 @@ def test_counts_are_ours_and_near_the_published_ones() -> None:
 
 
 def test_each_network_starts_where_the_one_before_ended() -> None:
-    grids = [size.grid for size in SIZES.values()]
+    grids = [plan.size.grid for plan in PAPER.values()]
     assert grids[0] == (16, 24, 40)
     assert grids[-1] == (128, 768, 1280)
-    for before, after, recipe in zip(grids[:-1], grids[1:], list(CASCADE.values())[1:], strict=True):
-        assert after == (recipe.time * before[0], recipe.space * before[1], recipe.space * before[2])
+    for before, plan in zip(grids[:-1], list(PAPER.values())[1:], strict=True):
+        (frames, height, width), recipe = before, plan.recipe
+        assert plan.size.grid == (recipe.time * frames, recipe.space * height, recipe.space * width)
 
 
 def test_three_halvings_leave_three_rows_and_five_columns() -> None:
     with torch.device("meta"):
-        network = ImagenVideoUNet(replace(SIZES["base"], base=16, head=8, words=8))
+        network = ImagenVideoUNet(replace(PAPER["base"].size, base=16, head=8, words=8))
     seen = []
     network.unet.middle.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape)))
     shape = network.input_shape()
