@@ -16,12 +16,14 @@ from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.window_attention import WindowAttention
 from vidgauge.reference_models.system import System
-from vidgauge.reference_models.systems import SYSTEMS, Certainty, Preset, Stated
+from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, Certainty, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
-from vidgauge.reference_models.walt import hyperparameters
+from vidgauge.reference_models.walt import hyperparameters, recipes
 from vidgauge.reference_models.walt.hyperparameters import Hyperparameters
+from vidgauge.reference_models.walt.latent_video import LatentVideo
 from vidgauge.reference_models.walt.modulation import AdaLn, AdaLnLora, first, modulated, zeroed
 from vidgauge.reference_models.walt.patches import from_patches, patches
+from vidgauge.reference_models.walt.recipes import Recipe
 from vidgauge.reference_models.walt.window_cross_attention import WindowCrossAttention
 
 TOLD = 256
@@ -293,6 +295,19 @@ _register("t2v-l", "text to 5x16x16 latents", hyperparameters.T2V_L, 419)
 _register(
     "base", "text to 5x16x16 latents, the first of a cascade", hyperparameters.T2V_BASE, 3000, note="the width is ours"
 )
+_register(
+    "base-wide", "the same fine-tuned for 5x16x28 latents", hyperparameters.T2V_WIDE, 3000, note="the width is ours"
+)
 _register("sr1", "5x16x28 latents to 5x32x56", hyperparameters.T2V_SR1, 1300, note="windows are ours")
 _register("sr2", "5x32x56 latents to 5x64x112", hyperparameters.T2V_SR2, 419, note="windows are ours")
 _register("small", "5x8x8 latents for one GPU", hyperparameters.SMALL)
+_register("small-text", "the same with captions and frame prediction", hyperparameters.SMALL_TEXT)
+_register("tiny", "text to 5x8x8 latents for two cores", hyperparameters.TINY)
+
+
+def _trained(name: str, summary: str, recipe: Recipe) -> None:
+    PIPELINES.register(f"walt/{name}")(PipelinePreset(summary, lambda: LatentVideo(recipe, Walt(recipe.network))))
+
+
+_trained("small", "text to 16x32x32 for one GPU: walt/small-text on its autoencoder", recipes.SMALL)
+_trained("tiny", "text to 16x32x32 for two cores", recipes.TINY)

@@ -33,3 +33,10 @@ def beside(
         assert known_bcthw is None
         assert given_bt is None
     return torch.cat(parts, 1)
+
+
+def first_frames(batch: int, frames: int, often: float, generator: torch.Generator) -> Tensor:
+    """Which frames are given in training, (B, T) bool: now and then the first latent (an image) or the first two."""
+    chosen = torch.rand(batch, generator=generator) < often
+    number = torch.randint(1, 3, (batch,), generator=generator) * chosen
+    return torch.arange(frames) < number[:, None]

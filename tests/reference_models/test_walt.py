@@ -22,6 +22,7 @@ from vidgauge.reference_models.walt.conditioning import beside
 from vidgauge.reference_models.walt.hyperparameters import T2V_SR2, Hyperparameters
 from vidgauge.reference_models.walt.modulation import AdaLn, AdaLnLora
 from vidgauge.reference_models.walt.patches import from_patches, patches
+from vidgauge.reference_models.walt.widening import widen_
 from vidgauge.reference_models.walt.window_cross_attention import WindowCrossAttention
 
 FULL, FRAME, BOX = (2, 4, 4), (1, 4, 4), (2, 2, 2)
@@ -50,6 +51,7 @@ ROUGHLY = {
     "walt/sr1": (1_294_307_648, 1293.0),
     "walt/base": (3_090_919_752, 3090.0),
     "walt/small": (7_032_232, 7.0),
+    "walt/small-text": (9_157_544, 9.2),
 }
 
 
@@ -102,7 +104,7 @@ def test_the_other_counts_are_near_it_and_near_the_papers(name: str) -> None:
     count, millions = ROUGHLY[name]
     card = SYSTEMS[name].card()
     assert card["parameters"] == count
-    assert card["parameters"] / 1e6 == pytest.approx(millions, rel=0.005 if name == "walt/small" else 0.002)
+    assert card["parameters"] / 1e6 == pytest.approx(millions, rel=0.005 if "small" in name else 0.002)
     if card["stated_parameters"]:
         assert card["parameters"] == pytest.approx(card["stated_parameters"], rel=0.04 if name == "walt/base" else 0.01)
 
@@ -333,6 +335,27 @@ def test_a_stage_looks_at_the_one_before_and_at_how_noisy_it_is() -> None:
     assert not torch.allclose(out, network(z, step, None, None, None, low, step / 3))
     assert not torch.allclose(out, network(z, step / 2, None, None, None, low, step))
     assert T2V_SR2.tokens == (5, 16, 28)
+
+
+def test_a_wider_model_starts_from_stretched_positions() -> None:
+    narrow, wide = randomised(), randomised(replace(MODEL, grid=(2, 4, 7), windows=((1, 4, 7), (2, 2, 7))), seed=1)
+    ramp = torch.arange(4, dtype=torch.float64)
+    narrow.space.data[:] = ramp[:, None, None] + 2 * ramp[None, :, None]
+    widen_(wide, narrow)
+    across = 2 * torch.arange(7, dtype=torch.float64) / 2
+    same(wide.space.data, (ramp[:, None, None] + across[None, :, None]).expand(4, 7, 8))
+    for ours, theirs in zip(layers_of(wide), layers_of(narrow), strict=True):
+        assert torch.equal(ours.attention.project_in.weight, theirs.attention.project_in.weight)
+        found, given = (x.attention.positions for x in (ours, theirs))
+        assert isinstance(found, RelativeBias)
+        assert isinstance(given, RelativeBias)
+        (_, _, stretched), (t, y, x) = found.reach, given.reach
+        before = given.table.view(2, 2 * t + 1, 2 * y + 1, 2 * x + 1)
+        after = found.table.view(2, 2 * t + 1, 2 * y + 1, 2 * stretched + 1)
+        same(after[..., [0, stretched, 2 * stretched]], before[..., [0, x, 2 * x]])  # ends and middle keep their places
+    again = randomised(seed=2)
+    widen_(again, narrow)
+    same(again(*latents()), narrow(*latents()))
 
 
 def test_a_new_model_gives_zeros_and_every_part_learns_in_time() -> None:
