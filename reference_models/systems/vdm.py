@@ -52,7 +52,7 @@ class Given(NamedTuple):
     """What one call hands to every block."""
 
     embedding_be: Tensor
-    """(B, E), or (B, T, E) where frames have captions of their own."""
+    """(B, E), or (B, T, E) where frames have levels and captions of their own."""
     frame_mask: Tensor | None
     """(T, T) or (B, T, T) bool, True where a frame may see another; all see all without it."""
 
@@ -83,26 +83,26 @@ class VideoUNet(System):
     def forward(
         self,
         z_bcthw: Tensor,
-        log_snr_b: Tensor,
-        text_be: Tensor | None = None,
+        log_snr: Tensor,
+        text: Tensor | None = None,
         frame_mask: Tensor | None = None,
     ) -> Tensor:
         """(B, 3, T, H, W) to the same, eps or v as the model was trained.
 
         Args:
             z_bcthw: noisy frames.
-            log_snr_b: how noisy, lambda_t = log(alpha^2 / sigma^2).
-            text_be: c, the caption as one vector of the embedding's width (in the paper BERT-large's 1024, pooled by
-                attention). Zeros, as without it, are the unconditional model of classifier-free guidance. (B, T, E)
-                gives each frame its own, for images with other captions than the clip (not stated; ours).
+            log_snr: how noisy, lambda_t = log(alpha^2 / sigma^2): (B,), or (B, T) where images have their own.
+            text: c, the caption as one vector of the embedding's width (in the paper BERT-large's 1024, pooled by
+                attention): (B, E), or (B, T, E) where each frame has a level. Zeros, as without it, are the
+                unconditional model of classifier-free guidance.
             frame_mask: which frames temporal attention may mix: ``clip_and_images(frames, images)`` for a clip with
                 images appended, the identity for images alone.
         """
         self.split(z_bcthw.shape)
-        told_be = self.sinusoid(LOG_SNR_SCALE * log_snr_b)
-        if text_be is not None:
-            told_be = (told_be if text_be.ndim == 2 else told_be[:, None]) + text_be
-        out: Tensor = self.unet(z_bcthw, Given(self.embed(told_be), frame_mask))
+        told = self.sinusoid(LOG_SNR_SCALE * log_snr.flatten()).unflatten(0, log_snr.shape)
+        if text is not None:
+            told = told + text
+        out: Tensor = self.unet(z_bcthw, Given(self.embed(told), frame_mask))
         return out
 
     def more_inputs(self, shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, ...]:
@@ -230,7 +230,7 @@ class VideoDiffusion(Pipeline):
     def loss(self, step: Step) -> Tensor:
         """Section 3, "joint training": random images, each for itself, follow the frames of each clip.
 
-        Each image has the caption of the video that it is from (what images are conditioned on is not stated; ours).
+        Each image has a noise level of its own, and the caption of the video that it is from (not stated; ours).
         """
         model, (frames, height, width) = self.model, self.model.grid
         clips = step.clips(frames=frames, height=height, width=width, stride=model.frame_skip)
@@ -243,10 +243,37 @@ class VideoDiffusion(Pipeline):
         if model.flips:
             turned = torch.rand(batch, generator=step.generator) < 0.5
             x = torch.where(turned.to(x.device).view(-1, 1, 1, 1, 1), x.flip(-1), x)
-        eps, level = step.noise(x), self.schedule.draw(batch, step.generator).on(x.device)
-        text_bte = self._of_frames(captions, batch, step.generator)
-        found = self.network(level.noised(x, eps), level.told_b, text_bte, mask)
-        return loss(model.target, found, x, eps, level).mean()
+        x = fold_frames(x, channels_last=False)  # frame after frame, each with its level
+        eps, level = step.noise(x), self._levels(batch, step.generator).on(x.device)
+        z = unfold_frames(level.noised(x, eps), batch)
+        found = self.network(z, level.told_b.view(batch, -1), self._texts(captions, batch, step.generator), mask)
+        return loss(model.target, fold_frames(found, channels_last=False), x, eps, level).mean()
+
+    def _levels(self, batch: int, generator: torch.Generator) -> Level:
+        """One a clip and one an image, as levels of all frames, (B (T + n),).
+
+        Their times are spread evenly, which steadies small batches (Kingma et al., arXiv 2107.00630; ours here).
+        """
+        count = batch * (1 + self.model.joint_images)
+        times = torch.rand(1, generator=generator, dtype=torch.float64) + torch.arange(count) / count
+        level = self.schedule.level(times[torch.randperm(count, generator=generator)] % 1)
+        return Level(*(self._each_frame(x, batch).flatten() for x in (level.alpha_b, level.sigma_b, level.told_b)))
+
+    def _texts(self, captions: Sequence[str], batch: int, generator: torch.Generator) -> Tensor | None:
+        """Captions of all frames, (B, T + n, E); for some clips and images, at random, c := 0."""
+        if self.text is None:
+            return None
+        text = self.text(captions)
+        keep_b = torch.rand(len(captions), generator=generator) >= self.model.unconditional
+        return self._each_frame(dropped(text, self.text.nothing(len(captions)), keep_b).pooled_bc, batch)
+
+    def _each_frame(self, values: Tensor, batch: int) -> Tensor:
+        """From B clips, then B n images, to the frames that they have in a batch: (B + B n, ...) to (B, T + n, ...)."""
+        of_clips, of_images = (
+            values[:batch, None],
+            values[batch:].view(batch, self.model.joint_images, *values.shape[1:]),
+        )
+        return torch.cat([of_clips.expand(-1, self.frames, *values.shape[1:]), of_images], 1)
 
     def sample(
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
@@ -337,16 +364,6 @@ class VideoDiffusion(Pipeline):
 
         denoise = denoiser(call, self.model.target)
         return denoise if text_be is None or scale == 1 else guided_together(denoise, scale)
-
-    def _of_frames(self, captions: Sequence[str], batch: int, generator: torch.Generator) -> Tensor | None:
-        """Vectors for all frames of clips and of images, (B, T + n, E); some, at random, c := 0."""
-        if self.text is None:
-            return None
-        text = self.text(captions)
-        keep_b = torch.rand(len(captions), generator=generator) >= self.model.unconditional
-        c = dropped(text, self.text.nothing(len(captions)), keep_b).pooled_bc
-        of_clips, of_images = c[:batch], c[batch:]
-        return torch.cat([of_clips[:, None].expand(-1, self.frames, -1), of_images.view(batch, -1, c.shape[-1])], 1)
 
     def _steps(self, options: Sampling) -> int:
         return self.model.sampling_steps if options.steps is None else options.steps

@@ -149,13 +149,13 @@ def test_any_length_up_to_the_table_and_any_size() -> None:
         network(drawn(1, 3, 6, 8, 8), drawn(1))
 
 
-def test_frames_with_captions_of_their_own_are_as_clips_of_one_caption() -> None:
+def test_frames_with_levels_and_captions_of_their_own_are_as_clips_of_one() -> None:
     network, (z, log_snr, text) = randomised(), given()
-    same = text[:, None].expand(-1, FRAMES, -1)
-    torch.testing.assert_close(network(z, log_snr, same), network(z, log_snr, text), rtol=0, atol=1e-12)
-    texts = drawn(1, FRAMES, 16, seed=5)
-    apart = [network(z[:, :, [frame]], log_snr, texts[:, frame]) for frame in range(FRAMES)]
-    together = network(z, log_snr, texts, itself(FRAMES))
+    same = log_snr[:, None].expand(-1, FRAMES), text[:, None].expand(-1, FRAMES, -1)
+    torch.testing.assert_close(network(z, *same), network(z, log_snr, text), rtol=0, atol=1e-12)
+    levels, texts = 5 * drawn(1, FRAMES, seed=6), drawn(1, FRAMES, 16, seed=5)
+    apart = [network(z[:, :, [frame]], levels[:, frame], texts[:, frame]) for frame in range(FRAMES)]
+    together = network(z, levels, texts, itself(FRAMES))
     torch.testing.assert_close(together, torch.cat(apart, 2), rtol=0, atol=1e-12)
 
 

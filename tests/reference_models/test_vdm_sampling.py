@@ -70,11 +70,15 @@ def test_training_appends_images_that_the_clip_does_not_see(monkeypatch: pytest.
 
     monkeypatch.setattr(pipeline.network, "forward", watched)
     pipeline.loss(step(data=data))
-    ((z, _, text, mask),) = calls
+    ((z, level, text, mask),) = calls
     assert data.draws == [(2, 4), (4, 1)]
     assert z.shape == (2, 3, 6, 8, 8)
     assert torch.equal(mask, clip_and_images(4, 2))
     assert text.shape == (2, 6, 16)
+    assert level.shape == (2, 6)
+    assert torch.equal(level[:, :4], level[:, :1].expand(-1, 4))  # one level a clip, and one an image
+    times = torch.atan(torch.exp(-level[:, 3:] / 2)).flatten().sort().values * 2 / torch.pi
+    torch.testing.assert_close(times.diff(), torch.full((5,), 1 / 6, dtype=times.dtype), rtol=0, atol=1e-3)  # spread
     assert torch.equal(text[:, :4], text[:, :1].expand(-1, 4, -1))  # one caption a clip, and one an image
     assert len({tuple(row) for row in text[:, 3:].flatten(0, 1).tolist()}) == 6
 
@@ -87,10 +91,10 @@ def test_a_new_model_loses_what_noise_has() -> None:
 
 def test_captions_are_left_out_at_random() -> None:
     pipeline = VideoDiffusion(replace(MODEL, unconditional=1.0))
-    text = pipeline._of_frames(["a"] * 6, 2, torch.Generator())
+    text = pipeline._texts(["a"] * 6, 2, torch.Generator())
     assert text is not None
     assert torch.equal(text, torch.zeros(2, 6, 16))
-    always = VideoDiffusion(replace(MODEL, unconditional=0.0))._of_frames(["a"] * 6, 2, torch.Generator())
+    always = VideoDiffusion(replace(MODEL, unconditional=0.0))._texts(["a"] * 6, 2, torch.Generator())
     assert always is not None
     assert bool((always.abs().amax(-1) > 0).all())
 
