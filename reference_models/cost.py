@@ -171,5 +171,7 @@ def copied(numbers: int, itemsize: int) -> Cost:
 
 def _taps_inside(extent: int, outputs: int, size: int, step: int, before: int) -> int:
     """Pairs of output and kernel tap that lie on the input, along one axis."""
-    starts = (step * output - before for output in range(outputs))
-    return sum(max(0, min(start + size, extent) - max(start, 0)) for start in starts)
+    first = min(outputs, -(-before // step))  # the first output whose taps all lie there
+    end = max(first, min(outputs, (extent - size + before) // step + 1))
+    starts = (step * output - before for output in (*range(first), *range(end, outputs)))
+    return size * (end - first) + sum(max(0, min(start + size, extent) - max(start, 0)) for start in starts)

@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call
-from torch.utils.hooks import RemovableHandle
 
 from vidgauge.reference_models import cost
 from vidgauge.reference_models.cost import Cost
@@ -43,21 +41,21 @@ def traced_cost(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Cost:
 
         return hook
 
-    with _hooks(network, add), torch.no_grad():
-        tensors = {name: _meta(tensor) for name, tensor in _named_tensors(network)}
-        functional_call(network, tensors, tuple(map(_meta, inputs)))
+    shadow = _shadow(network)
+    for module in _operators(shadow):
+        module.register_forward_pre_hook(add(_formula(module)))
+    with torch.no_grad():
+        shadow(*map(_meta, inputs))
     return total.model_copy(update={"parameters": sum(parameter.numel() for parameter in network.parameters())})
 
 
-@contextmanager
-def _hooks(network: nn.Module, add: Callable[[Formula], Any]) -> Iterator[None]:
-    handles: list[RemovableHandle] = []
-    try:
-        handles += [module.register_forward_pre_hook(add(_formula(module))) for module in _operators(network)]
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+def _shadow(network: nn.Module) -> nn.Module:
+    """A copy on the meta device, made without copying a number."""
+    memo = {id(buffer): _meta(buffer) for buffer in network.buffers()}
+    memo |= {
+        id(parameter): nn.Parameter(_meta(parameter), parameter.requires_grad) for parameter in network.parameters()
+    }
+    return deepcopy(network, memo)
 
 
 def _operators(module: nn.Module) -> Iterator[nn.Module]:
@@ -82,11 +80,6 @@ def _known(module: nn.Module) -> Formula | None:
     if isinstance(module, Layer):
         return lambda layer, given: layer.cost(given.shape)
     return next((formula for kind, formula in _FORMULAS.items() if isinstance(module, kind)), None)
-
-
-def _named_tensors(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    yield from network.named_parameters()
-    yield from network.named_buffers()
 
 
 def _meta(tensor: torch.Tensor) -> torch.Tensor:
