@@ -138,7 +138,7 @@ class Decoder(PseudoUNet):
         *,
         enable_time: bool = True,
     ) -> torch.Tensor:
-        """The noise in z.
+        """What is predicted of z: v.
 
         Args:
             z_bcthw: noisy video in [-1, 1].
@@ -195,7 +195,7 @@ class Interpolator(Decoder):
         *,
         enable_time: bool = True,
     ) -> torch.Tensor:
-        """The noise in z.
+        """What is predicted of z: v.
 
         Args:
             z_bcthw: noisy video in [-1, 1].
@@ -238,6 +238,8 @@ class SuperResolution(PseudoUNet):
     """SR_l^t with layers over time and SR_h without (section 3.2.2): unCLIP's upsamplers.
 
     The low-resolution video is brought to the size of z, bilinearly, and joined to its channels. Neither text nor y_e.
+    What the network predicts is the video, as a difference from that (not stated; ours): before it has learnt anything
+    it interpolates.
     """
 
     def __init__(self, size: Size) -> None:
@@ -251,7 +253,7 @@ class SuperResolution(PseudoUNet):
         *,
         enable_time: bool = True,
     ) -> torch.Tensor:
-        """The noise in z.
+        """The video in z.
 
         Args:
             z_bcthw: noisy video in [-1, 1].
@@ -262,8 +264,8 @@ class SuperResolution(PseudoUNet):
         size = (z_bcthw.shape[2], *z_bcthw.shape[3:])
         low = functional.interpolate(low_bcthw, size, mode="trilinear")  # as many frames: bilinear in each
         with self.time.set(enable_time):
-            out: torch.Tensor = self.unet(torch.cat([z_bcthw, low], 1), Given(self.step(told_b)))
-        return out
+            difference: torch.Tensor = self.unet(torch.cat([z_bcthw, low], 1), Given(self.step(told_b)))
+        return low + difference
 
     def more_inputs(self, shape: Sequence[int], generator: torch.Generator) -> tuple[torch.Tensor, ...]:
         """Noise step, and a video of a quarter of the height and width."""

@@ -19,7 +19,8 @@ from vidgauge.reference_models.pipeline import Advance, Pipeline, Sampling, to_f
 from vidgauge.reference_models.text import SmallClip
 
 PREDICTION: diffusion.Prediction = "v"
-"""Of all U-Nets. Not stated; unCLIP's is eps, which takes more than a few steps of sampling to settle colours."""
+"""Of D^t and F. Not stated; unCLIP's is eps, which takes more than a few steps of sampling to settle colours. The prior
+and super-resolution predict x."""
 
 
 Conditional = Callable[[Tensor, Level, Tensor], Tensor]
@@ -211,10 +212,10 @@ class Stages(Pipeline):
 
     def _enlarging(self, network: SuperResolution, low_bcthw: Tensor, run: Run) -> Denoise:
         def call(z: Tensor, level: Level) -> Tensor:
-            v: Tensor = network(z, level.told_b, low_bcthw, enable_time=run.temporal)
-            return v
+            x: Tensor = network(z, level.told_b, low_bcthw, enable_time=run.temporal)
+            return x
 
-        return diffusion.clipped(diffusion.denoiser(call, PREDICTION))
+        return diffusion.clipped(diffusion.denoiser(call, "x"))
 
     def _guided(self, call: Conditional, image_bd: Tensor, run: Run) -> Denoise:
         """Classifier-free guidance on y_e, zeros for none."""

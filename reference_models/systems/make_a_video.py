@@ -140,7 +140,7 @@ class MakeAVideo(Stages):
             return predicted
 
         schedule = self.cosine if network is self.ssr1 else self.linear
-        return self._loss(call, clips.video_bcthw, step, schedule=schedule)
+        return self._loss(call, clips.video_bcthw, step, kind="x", schedule=schedule)
 
     def _degraded(self, low_bcthw: Tensor, step: Step) -> Tensor:
         """Blurred and noisy, as what an earlier stage makes is never as clean as data.
