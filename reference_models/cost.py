@@ -173,5 +173,6 @@ def _taps_inside(extent: int, outputs: int, size: int, step: int, before: int) -
     """Pairs of output and kernel tap that lie on the input, along one axis."""
     first = min(outputs, -(-before // step))  # the first output whose taps all lie there
     end = max(first, min(outputs, (extent - size + before) // step + 1))
-    starts = (step * output - before for output in (*range(first), *range(end, outputs)))
+    edges: list[int] = [*range(first), *range(end, outputs)]
+    starts = (step * output - before for output in edges)
     return size * (end - first) + sum(max(0, min(start + size, extent) - max(start, 0)) for start in starts)
