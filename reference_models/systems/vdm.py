@@ -257,7 +257,9 @@ class VideoDiffusion(Pipeline):
         count = batch * (1 + self.model.joint_images)
         times = torch.rand(1, generator=generator, dtype=torch.float64) + torch.arange(count) / count
         level = self.schedule.level(times[torch.randperm(count, generator=generator)] % 1)
-        return Level(*(self._each_frame(x, batch).flatten() for x in (level.alpha_b, level.sigma_b, level.told_b)))
+        one_each = (level.alpha_b, level.sigma_b, level.told_b)
+        alpha, sigma, told = (self._each_frame(values, batch).flatten() for values in one_each)
+        return Level(alpha, sigma, told)
 
     def _texts(self, captions: Sequence[str], batch: int, generator: torch.Generator) -> Tensor | None:
         """Captions of all frames, (B, T + n, E); for some clips and images, at random, c := 0."""
