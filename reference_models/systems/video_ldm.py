@@ -7,7 +7,8 @@ what becomes of weights (frozen, moved to another image model, taken over from o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,15 @@ from vidgauge.errors import UsageError
 from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.pattern import within
 from vidgauge.reference_models.system import System
-from vidgauge.reference_models.systems import SYSTEMS, Preset, Stated
+from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
 from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
 from vidgauge.reference_models.unet.residual import ResidualBlock
 from vidgauge.reference_models.unet.skeleton import UNet
-from vidgauge.reference_models.video_ldm import sizes
-from vidgauge.reference_models.video_ldm.given import Given, Words
+from vidgauge.reference_models.video_ldm import recipes, sizes
+from vidgauge.reference_models.video_ldm.given import Call, Given, Words
+from vidgauge.reference_models.video_ldm.latent_video import LatentVideo
+from vidgauge.reference_models.video_ldm.recipes import Recipe
 from vidgauge.reference_models.video_ldm.sizes import Size, groups
 from vidgauge.reference_models.video_ldm.temporal import TemporalResidual
 from vidgauge.reference_models.video_ldm.transformer import SpatialTransformer
@@ -31,20 +34,6 @@ STEPS = 1000
 """Of the discrete diffusion, whose number the network is told."""
 CONTEXT_CHANNELS = 8
 """Of c_S at the lower resolutions (not stated; ours): the interpolation model's 1509 M leave no room for more."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """How a network is called beside what it is given; the same for all of them."""
-
-    text_mask_bn: Tensor | None = None
-    """(B, n) bool, True where there is a word; Stable Diffusion sees its padding too."""
-    images_b: Tensor | None = None
-    """(B,) bool, True for clips whose frames are images of their own: alpha = 1, as without temporal layers."""
-    time_text_bnc: Tensor | None = None
-    """The text as temporal layers are to see it, where the image model has a text encoder of its own (DreamBooth)."""
-    temporal: bool = True
-    """Without temporal layers it is the image model, and as fast."""
 
 
 VIDEO = Call()
@@ -319,7 +308,8 @@ class Conditioning(nn.Module):
 
     def __init__(self, size: Size, regimes: int) -> None:
         super().__init__()
-        into = [size.channels + 1] + [CONTEXT_CHANNELS] * (len(size.multipliers) - 2)
+        below = len(size.multipliers) - 1
+        into = [size.channels + 1, *[CONTEXT_CHANNELS] * below][:below]
         self.downs = nn.ModuleList(SpatialConv(wide, CONTEXT_CHANNELS, stride=(1, 2, 2), bias=False) for wide in into)
         self.activation = nn.SiLU()
         self.regime = nn.Embedding(regimes, size.embedding) if regimes else None
@@ -337,6 +327,25 @@ class Conditioning(nn.Module):
         for down in self.downs:
             levels.append(self.activation(down(levels[-1])))
         return levels, regime_be
+
+
+def key_model(recipe: Recipe) -> VideoLdm:
+    """The network of key frames of a whole system."""
+    return VideoLdm(recipe.network)
+
+
+def interpolation_model(recipe: Recipe) -> MaskedVideoLdm:
+    """The network of the frames from one key frame to the next."""
+    _, height, width = recipe.network.grid
+    return MaskedVideoLdm(replace(recipe.network, grid=(recipe.every + 1, height, width)))
+
+
+def whole(recipe: Recipe) -> LatentVideo:
+    """The system itself; its networks work with channels last."""
+    networks = key_model(recipe), interpolation_model(recipe)
+    for network in networks:
+        network.to_layout("channels_last_3d")
+    return LatentVideo(recipe, *networks)
 
 
 def _register(name: str, summary: str, make: Callable[[], LatentUNet], stated: Stated | None = None) -> None:
@@ -367,4 +376,12 @@ _register(
     lambda: Upscaler(sizes.UPSCALER),
     Stated(922e6, "secondary", "473 M of the image model and 449 M of temporal layers"),
 )
-_register("small", "key frames 8x64x64 as latents for one GPU", lambda: VideoLdm(sizes.SMALL))
+for _name, _recipe, _gives, _machine in (
+    ("small", recipes.SMALL, "29x64x64", "one GPU"),
+    ("tiny", recipes.TINY, "16x32x32", "two cores"),
+):
+    _register(_name, f"key frames of {_gives} as latents for {_machine}", partial(key_model, _recipe))
+    _register(f"{_name}-interpolation", "three frames between two of them", partial(interpolation_model, _recipe))
+    PIPELINES.register(f"video-ldm/{_name}")(
+        PipelinePreset(f"text to {_gives} for {_machine}", partial(whole, _recipe))
+    )

@@ -1,9 +1,24 @@
-"""What one call of a network hands to all of its layers."""
+"""How a network is called, and what one call of it hands to all of its layers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a network is called beside what it is given; the same for all of them."""
+
+    text_mask_bn: Tensor | None = None
+    """(B, n) bool, True where there is a word; Stable Diffusion sees its padding too."""
+    images_b: Tensor | None = None
+    """(B,) bool, True for clips whose frames are images of their own: alpha = 1, as without temporal layers."""
+    time_text_bnc: Tensor | None = None
+    """The text as temporal layers are to see it, where the image model has a text encoder of its own (DreamBooth)."""
+    temporal: bool = True
+    """Without temporal layers it is the image model, and as fast."""
 
 
 class Words(NamedTuple):

@@ -27,6 +27,26 @@ def temporal_weights(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in network.state_dict().items() if is_temporal(name)}
 
 
+def temporal_modules(network: nn.Module) -> list[str]:
+    """The modules that hold phi, none inside another."""
+    return [
+        name for name, _ in network.named_modules() if is_temporal(name) and not is_temporal(name.rpartition(".")[0])
+    ]
+
+
+def image_modules(network: nn.Module) -> list[str]:
+    """The largest modules that hold theta and nothing else."""
+    mixed = {above for name in temporal_modules(network) for above in _above(name)}
+    return [name for name, _ in network.named_modules()
+            if name not in mixed and not is_temporal(name) and name.rpartition(".")[0] in mixed]  # fmt: skip
+
+
+def _above(name: str) -> list[str]:
+    """The modules that one is in, the network itself among them."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts))]
+
+
 def freeze_image_model(network: nn.Module) -> None:
     """Equation 2: gradients for phi alone."""
     for name, parameter in network.named_parameters():

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.pattern import within
 from vidgauge.reference_models.systems import SYSTEMS, build_network
-from vidgauge.reference_models.systems.video_ldm import Call, LatentUNet, MaskedVideoLdm, Upscaler, VideoLdm
-from vidgauge.reference_models.video_ldm.given import Given, Words
+from vidgauge.reference_models.systems.video_ldm import LatentUNet, MaskedVideoLdm, Upscaler, VideoLdm
+from vidgauge.reference_models.video_ldm.given import Call, Given, Words
 from vidgauge.reference_models.video_ldm.masks import conditioning, first_frames
 from vidgauge.reference_models.video_ldm.sizes import Size
 from vidgauge.reference_models.video_ldm.temporal import TemporalLayer, TemporalTransformer

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.systems import build_network
-from vidgauge.reference_models.systems.video_ldm import Call, LatentUNet, Upscaler, VideoLdm
+from vidgauge.reference_models.systems.video_ldm import LatentUNet, Upscaler, VideoLdm
+from vidgauge.reference_models.video_ldm.given import Call
 from vidgauge.reference_models.video_ldm.sizes import Size
 from vidgauge.reference_models.video_ldm.stable_diffusion import diffusers_names, load_image_model
 from vidgauge.reference_models.video_ldm.weights import image_weights, temporal_weights
