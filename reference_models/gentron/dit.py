@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.gentron.patches import places_in_frame
+from vidgauge.reference_models.gentron.places import places_in_frame
 from vidgauge.reference_models.systems.gentron import GenTron
 from vidgauge.weights.reading import read_tensors
 

@@ -29,7 +29,7 @@ from vidgauge.reference_models.diffusion.thresholding import clipped
 from vidgauge.reference_models.gentron import hyperparameters
 from vidgauge.reference_models.gentron.hyperparameters import Hyperparameters, Recipe
 from vidgauge.reference_models.gentron.motion import motion_guided, motion_masks, still_clip
-from vidgauge.reference_models.gentron.patches import from_patches, patches, places_in_frame, places_in_time
+from vidgauge.reference_models.gentron.places import places_in_frame, places_in_time
 from vidgauge.reference_models.layers.cross_attention import CrossAttention
 from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
@@ -37,6 +37,8 @@ from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Samplin
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import Text, WordEncoder, dropped, joined
+from vidgauge.reference_models.transformer.modulation import bare_norm, modulated
+from vidgauge.reference_models.transformer.patches import from_patches, patches
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
 
 TOLD = 256
@@ -191,7 +193,7 @@ class Block(nn.Module):
         super().__init__()
         width, self.reads = model.width, number % 2
         channels, tokens = model.text_channels[self.reads], model.text_tokens[self.reads]
-        self.norm = norm(width)
+        self.norm = bare_norm(width)
         self.modulation = nn.Linear(width, 6 * width)
         self.space = SpatialAttention(width, model.heads)
         self.cross = CrossAttention(width, model.heads, channels, context_tokens=tokens)
@@ -242,7 +244,7 @@ class Last(nn.Module):
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
-        self.norm = norm(width)
+        self.norm = bare_norm(width)
         self.modulation = nn.Linear(width, 2 * width)
         self.project = nn.Linear(width, channels)
 
@@ -251,16 +253,6 @@ class Last(nn.Module):
         shift, scale = self.modulation(given.condition_bd)[:, None, None, None].chunk(2, -1)
         out: Tensor = self.project(modulated(self.norm(tokens_bthwd), shift, scale))
         return out
-
-
-def modulated(tokens_bthwd: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Scaled around one and shifted."""
-    return tokens_bthwd * (1 + scale) + shift
-
-
-def norm(width: int) -> nn.LayerNorm:
-    """Without scale and shift of its own."""
-    return nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
 
 
 class Captions(NamedTuple):

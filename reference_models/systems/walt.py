@@ -17,12 +17,13 @@ from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.window_attention import WindowAttention
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, Certainty, PipelinePreset, Preset, Stated
+from vidgauge.reference_models.transformer.modulation import bare_norm, modulated, zeroed
+from vidgauge.reference_models.transformer.patches import from_patches, patches
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
 from vidgauge.reference_models.walt import hyperparameters, recipes
 from vidgauge.reference_models.walt.hyperparameters import Hyperparameters
 from vidgauge.reference_models.walt.latent_video import LatentVideo
-from vidgauge.reference_models.walt.modulation import AdaLn, AdaLnLora, first, modulated, zeroed
-from vidgauge.reference_models.walt.patches import from_patches, patches
+from vidgauge.reference_models.walt.modulation import AdaLn, AdaLnLora, first
 from vidgauge.reference_models.walt.recipes import Recipe
 from vidgauge.reference_models.walt.window_cross_attention import WindowCrossAttention
 
@@ -207,13 +208,13 @@ class WindowLayer(nn.Module):
         width = model.width
         self.mixes = window[0] > 1
         self.modulation = AdaLn(width) if model.rank is None else AdaLnLora(width, model.rank)
-        self.norm_attention = norm(width)
+        self.norm_attention = bare_norm(width)
         self.attention = WindowAttention(width, model.heads, window, relative_bias=True, qk_norm=True)
-        self.norm_cross, self.cross = norm(width), None
+        self.norm_cross, self.cross = bare_norm(width), None
         if model.text_channels:
             looks = model.windows[0] if model.cross_windows == "space" else window
             self.cross = WindowCrossAttention(width, model.heads, looks, model.text_tokens)
-        self.norm_mlp = norm(width)
+        self.norm_mlp = bare_norm(width)
         self.mlp = nn.Sequential(nn.Linear(width, model.mlp_width), nn.GELU("tanh"), nn.Linear(model.mlp_width, width))
 
     def forward(self, tokens_bthwd: Tensor, given: Given) -> Tensor:
@@ -243,7 +244,7 @@ class Last(nn.Module):
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
-        self.norm, self.modulation = norm(width), zeroed(nn.Linear(width, 2 * width))
+        self.norm, self.modulation = bare_norm(width), zeroed(nn.Linear(width, 2 * width))
         self.project = zeroed(nn.Linear(width, channels))
 
     def forward(self, tokens_bthwd: Tensor, given: Given) -> Tensor:
@@ -260,11 +261,6 @@ def to_itself(attention: WindowAttention, tokens_bthwd: Tensor) -> Tensor:
     value = functional.linear(tokens_bthwd, into.weight[2 * width :], into.bias[2 * width :])
     out: Tensor = attention.project_out(value)
     return out
-
-
-def norm(width: int) -> nn.LayerNorm:
-    """Without scale and shift of its own: those come from the modulation."""
-    return nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
 
 
 def _of_frames(of_rows: Tensor, rank: int) -> Tensor:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from vidgauge.reference_models.transformer.modulation import zeroed
+
 
 class Modulation(NamedTuple):
     """The six chunks of A_i, each (B, 1 or T, 1, 1, d)."""
@@ -62,15 +64,3 @@ class AdaLn(nn.Module):
 def chunks(numbers_bte: Tensor) -> Modulation:
     """(B, 1 or T, 6 d) in six."""
     return Modulation(*numbers_bte[:, :, None, None].chunk(len(Modulation._fields), -1))
-
-
-def modulated(tokens_bthwd: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Scaled around one and shifted."""
-    return tokens_bthwd * (1 + scale) + shift
-
-
-def zeroed(linear: nn.Linear) -> nn.Linear:
-    """A map that starts at zero."""
-    for parameter in linear.parameters():
-        nn.init.zeros_(parameter)
-    return linear

@@ -8,12 +8,13 @@ import torch
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.diffusion import Estimate, Level
-from vidgauge.reference_models.gentron import patches as cut
 from vidgauge.reference_models.gentron.hyperparameters import Hyperparameters
 from vidgauge.reference_models.gentron.motion import motion_guided, motion_masks, still_clip
+from vidgauge.reference_models.gentron.places import places_in_frame
 from vidgauge.reference_models.pattern import everything, itself, up_to_now
 from vidgauge.reference_models.systems import SYSTEMS, build_network, gentron
 from vidgauge.reference_models.systems.gentron import Block, GenTron
+from vidgauge.reference_models.transformer.patches import from_patches, patches
 
 FRAMES = 3
 MODEL = Hyperparameters(
@@ -239,10 +240,10 @@ def test_order_in_time_is_known_from_positions_alone(monkeypatch: pytest.MonkeyP
 
 def test_patches_and_positions() -> None:
     video = drawn(2, 3, 2, 4, 6)
-    tokens = cut.patches(video, 2)
+    tokens = patches(video, 2)
     assert torch.equal(tokens[1, 1, 1, 2], video[1, :, 1, 2:4, 4:6].flatten())
-    assert torch.equal(cut.from_patches(tokens, 2), video)
-    places = cut.places_in_frame(3, 5, 16, video.device)
+    assert torch.equal(from_patches(tokens, 2), video)
+    places = places_in_frame(3, 5, 16, video.device)
     for frequency in range(4):
         omega = 10_000.0 ** (-frequency / 4)
         x, y = torch.arange(5.0, dtype=torch.float64) * omega, torch.arange(3.0, dtype=torch.float64) * omega

@@ -17,11 +17,11 @@ from vidgauge.reference_models.pattern import Pattern, everything, itself, same_
 from vidgauge.reference_models.positions import RelativeBias
 from vidgauge.reference_models.systems import SYSTEMS
 from vidgauge.reference_models.systems.walt import Walt, WindowLayer, to_itself
+from vidgauge.reference_models.transformer.patches import from_patches, patches
 from vidgauge.reference_models.walt import hyperparameters
 from vidgauge.reference_models.walt.conditioning import beside
 from vidgauge.reference_models.walt.hyperparameters import T2V_SR2, Hyperparameters
 from vidgauge.reference_models.walt.modulation import AdaLn, AdaLnLora
-from vidgauge.reference_models.walt.patches import from_patches, patches
 from vidgauge.reference_models.walt.widening import widen_
 from vidgauge.reference_models.walt.window_cross_attention import WindowCrossAttention
 

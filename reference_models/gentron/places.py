@@ -1,4 +1,4 @@
-"""Frames as tokens: cut into patches, put together again, and told where they are in the frame and in time."""
+"""What tokens are told of where they are in the frame and in time."""
 
 import math
 
@@ -7,19 +7,6 @@ from torch import Tensor
 
 LONGEST = 10_000.0
 """The longest wavelength of positions over 2 pi, as in Vaswani et al., arXiv 1706.03762, section 3.5."""
-
-
-def patches(video_bcthw: Tensor, size: int) -> Tensor:
-    """(B, C, T, H, W) to one vector a patch: (B, T, H / size, W / size, C size^2)."""
-    batch, channels, time, height, width = video_bcthw.shape
-    cut = video_bcthw.reshape(batch, channels, time, height // size, size, width // size, size)
-    return cut.permute(0, 2, 3, 5, 1, 4, 6).flatten(4)
-
-
-def from_patches(tokens_bthwe: Tensor, size: int) -> Tensor:
-    """(B, T, h, w, C size^2) to (B, C, T, size h, size w)."""
-    cut = tokens_bthwe.reshape(*tokens_bthwe.shape[:4], -1, size, size)
-    return cut.permute(0, 4, 1, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
 
 
 def sinusoids(numbers: Tensor, channels: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""The parts that transformers on video share."""
