@@ -20,7 +20,11 @@ REGISTRIES = {
     "suites": ("vidgauge.bench.suites", "SUITES"),
     "systems": ("vidgauge.reference_models.systems", "SYSTEMS", "PIPELINES"),
 }
-_TABLES = {"datasets": "vidgauge.datasets.catalogue", "protocols": "vidgauge.metrics.catalogue"}
+_TABLES = {
+    "datasets": "vidgauge.datasets.catalogue",
+    "protocols": "vidgauge.metrics.catalogue",
+    "systems": "vidgauge.reference_models.systems_table",
+}
 """Of which the documentation has a table."""
 _COLUMNS = {  # fields of a cost, and how many of them make one of what is printed
     "parameters": ("parameters", 1, ",.0f"),
@@ -43,7 +47,7 @@ def list_(
         typer.Option("--set", help="KEY=VALUE, such as window=[2,8,8]: an argument of the layers; with --shape."),
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="For datasets and protocols: print a Markdown table.")
+        bool, typer.Option("--markdown", help="For datasets, protocols and systems: print a Markdown table.")
     ] = False,
 ) -> None:
     """List layers (with their costs), systems, networks, protocols, data sets, suites or contests."""
@@ -101,7 +105,7 @@ def _millions(count: float) -> str:
 
 def _print_table(what: str) -> None:
     if what not in _TABLES:
-        raise UsageError(f"--markdown is for {' and '.join(_TABLES)}, such as: vidgauge list datasets --markdown")
+        raise UsageError(f"--markdown is for {', '.join(_TABLES)}, such as: vidgauge list datasets --markdown")
     typer.echo(import_module(_TABLES[what]).markdown_table(), nl=False)
 
 
