@@ -27,6 +27,27 @@ def known_mask(frames: int, skip_b: torch.Tensor) -> torch.Tensor:
     return (torch.arange(frames, device=skip_b.device) % skip_b[:, None] == 0).float()
 
 
+def blended(known_bcthw: torch.Tensor, mask_bt: torch.Tensor) -> torch.Tensor:
+    """Known frames, between two of them their mixture by distance, beyond the last the nearest; zeros if there is none.
+
+    Args:
+        known_bcthw: video; frames that are not known may hold anything finite.
+        mask_bt: 1 where a frame is known.
+    """
+    frames = mask_bt.shape[1]
+    place, known = torch.arange(frames, device=mask_bt.device), mask_bt > 0
+    before = torch.where(known, place, -1).cummax(1).values
+    after = torch.where(known, place, frames).flip(1).cummin(1).values.flip(1)
+    before, after = torch.where(before < 0, after, before), torch.where(after == frames, before, after)
+    before, after = before.clamp(max=frames - 1), after.clamp(min=0)  # where none is known
+    share = (place - before) / (after - before).clamp(min=1)
+    batch = torch.arange(len(mask_bt), device=mask_bt.device)[:, None]
+    video_btchw = known_bcthw.transpose(1, 2)
+    share = share[:, :, None, None, None].to(known_bcthw)
+    mixed = (1 - share) * video_btchw[batch, before] + share * video_btchw[batch, after]
+    return (mixed * known.any(1)[:, None, None, None, None]).transpose(1, 2)
+
+
 def draw_stride(progress: float, most: int, generator: torch.Generator) -> int:
     """Steps between the frames of a training clip: of random frame rate, high rates first (section 3.3).
 

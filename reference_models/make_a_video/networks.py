@@ -12,6 +12,7 @@ from vidgauge.reference_models.convolution import Convolution
 from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.layers.conv2d import Conv2d
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
+from vidgauge.reference_models.make_a_video.frames import blended
 from vidgauge.reference_models.make_a_video.pseudo import (
     Block,
     ContextAttention,
@@ -176,7 +177,8 @@ class Interpolator(Decoder):
     """F: fills in the frames between key frames, or after or before one (section 3.2.3).
 
     D^t with four more channels of input, the known frames' RGB and whether a frame is known, and with the frame skip as
-    a further condition beside the frame rate.
+    a further condition beside the frame rate. It predicts the video as a difference from a blend of the frames that are
+    known (not stated; ours): from nothing, where none is.
     """
 
     def __init__(self, size: Size) -> None:
@@ -195,7 +197,7 @@ class Interpolator(Decoder):
         *,
         enable_time: bool = True,
     ) -> torch.Tensor:
-        """What is predicted of z: v.
+        """The video in z.
 
         Args:
             z_bcthw: noisy video in [-1, 1].
@@ -212,11 +214,13 @@ class Interpolator(Decoder):
         given = self.given(told_b, image_bd, fps_b, enable_time=enable_time)
         if enable_time:
             given = replace(given, embedding_be=given.embedding_be + self.skip(skip_b))
-        return self.run(torch.cat([z_bcthw, known_bcthw * mask, mask_bcthw], 1), given, enable_time=enable_time)
+        inputs = torch.cat([z_bcthw, known_bcthw * mask, mask_bcthw], 1)
+        start = blended(known_bcthw, mask_bt) if enable_time else known_bcthw * mask
+        return start + self.run(inputs, given, enable_time=enable_time)
 
     @torch.no_grad()
     def start_from(self, decoder: Decoder) -> None:
-        """Become D^t: its weights, and zeros where the four new channels and the frame skip come in."""
+        """Become D^t where no frame is known: its weights, zeros where new channels and the frame skip come in."""
         weights = decoder.state_dict()
         stem = "unet.stem.space.weight"
         wider = torch.zeros_like(self.state_dict()[stem])

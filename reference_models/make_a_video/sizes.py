@@ -108,7 +108,7 @@ TINY = Cascade(
     ssr2=Size((16, 48, 48), 12, (1, 1.5), 1, embedding=2, over_time=False),
     height=32,
     width=32,
-    steps=Steps(prior=8, decoder=16, interpolation=12, ssr1=4, ssr2=2),
+    steps=Steps(prior=8, decoder=16, interpolation=4, ssr1=4, ssr2=2),
     courses={
         "clip": Course(300, 128, 2e-3),
         "prior": Course(600, 64, 2e-3),

@@ -19,8 +19,7 @@ from vidgauge.reference_models.pipeline import Advance, Pipeline, Sampling, to_f
 from vidgauge.reference_models.text import SmallClip
 
 PREDICTION: diffusion.Prediction = "v"
-"""Of D^t and F. Not stated; unCLIP's is eps, which takes more than a few steps of sampling to settle colours. The prior
-and super-resolution predict x."""
+"""Of D^t; the others predict x. Not stated; unCLIP's is eps, which takes more than a few steps to settle colours."""
 
 
 Conditional = Callable[[Tensor, Level, Tensor], Tensor]
@@ -92,7 +91,7 @@ class Stages(Pipeline):
         total = (
             prior * steps.prior
             + keys * steps.decoder
-            + steps.interpolation * len(windows(frames, self.interpolator.grid[0], 1))
+            + steps.interpolation * len(windows(frames, self.interpolator.grid[0], 1)) * (options.temporal or not keys)
             + steps.ssr1 * len(large)
             + steps.ssr2 * sum(-(-count // self.ssr2.grid[0]) for count in new)
         )
@@ -123,8 +122,10 @@ class Stages(Pipeline):
         return x.flatten(1)
 
     def key_frames(self, image_bd: Tensor, run: Run) -> Tensor:
-        """D^t: the embedding to key frames, at a low frame rate."""
-        z = run.noise.like(image_bd.new_empty(len(image_bd), 3, *self.decoder.grid))
+        """D^t: the embedding to key frames, at a low frame rate. Without time, D: to all frames, each for itself."""
+        keys, height, width = self.decoder.grid
+        frames = keys if run.temporal else self.frames
+        z = run.noise.like(image_bd.new_empty(len(image_bd), 3, frames, height, width))
         fps = self.fps / self.cascade.skip
 
         def call(z: Tensor, level: Level, image_bd: Tensor) -> Tensor:
@@ -132,14 +133,17 @@ class Stages(Pipeline):
             v: Tensor = self.decoder(z, level.told_b, image_bd, fps_b, enable_time=run.temporal)
             return v
 
-        denoise = self._guided(call, image_bd, run)
+        denoise = self._guided(call, PREDICTION, image_bd, run)
         return self._sampled(denoise, z, self.cosine, run.steps.decoder, run)
 
     def interpolated(self, keys_bcthw: Tensor, image_bd: Tensor, run: Run) -> Tensor:
         """F over a whole video: 16 key frames to 76 by five windows of 16, each with four key frames in it.
 
         Neighbouring windows share the key frame where they meet. That the paper goes by windows is not stated; ours.
+        Without time there is nothing to fill in.
         """
+        if not run.temporal:
+            return keys_bcthw
         skip, window = self.cascade.skip, self.interpolator.grid[0]
         if (window - 1) % skip:
             raise UsageError(f"a window of {window} frames does not end on a key frame at frame skip {skip}")
@@ -171,12 +175,14 @@ class Stages(Pipeline):
         def call(z: Tensor, level: Level, image_bd: Tensor) -> Tensor:
             times = len(z) // len(video)  # twice under guidance
             told = [image_bd.new_full((len(z),), number) for number in (self.fps, skip)]
-            shown = video.repeat(times, 1, 1, 1, 1), mask_t.expand(len(z), -1)
+            there = video.repeat(times, 1, 1, 1, 1), mask_t.expand(len(z), -1)
             temporal = run.temporal
-            v: Tensor = self.interpolator(z, level.told_b, image_bd, told[0], *shown, told[1], enable_time=temporal)
-            return v
+            x: Tensor = self.interpolator(z, level.told_b, image_bd, told[0], *there, told[1], enable_time=temporal)
+            return x
 
-        denoise = diffusion.extended(self._guided(call, image_bd, run), Known(video, [*known], run.noise), weight=0)
+        denoise = diffusion.extended(
+            self._guided(call, "x", image_bd, run), Known(video, [*known], run.noise), weight=0
+        )
         return self._sampled(denoise, run.noise.like(video), self.cosine, run.steps.interpolation, run)
 
     def enlarged(self, low_bcthw: Tensor, run: Run) -> Iterator[Tensor]:
@@ -217,12 +223,12 @@ class Stages(Pipeline):
 
         return diffusion.clipped(diffusion.denoiser(call, "x"))
 
-    def _guided(self, call: Conditional, image_bd: Tensor, run: Run) -> Denoise:
+    def _guided(self, call: Conditional, kind: diffusion.Prediction, image_bd: Tensor, run: Run) -> Denoise:
         """Classifier-free guidance on y_e, zeros for none."""
         if run.guidance == 1:
-            return diffusion.clipped(diffusion.denoiser(lambda z, level: call(z, level, image_bd), PREDICTION))
+            return diffusion.clipped(diffusion.denoiser(lambda z, level: call(z, level, image_bd), kind))
         both = torch.cat([image_bd, torch.zeros_like(image_bd)])
-        denoise = diffusion.denoiser(lambda z, level: call(z, level, both), PREDICTION)
+        denoise = diffusion.denoiser(lambda z, level: call(z, level, both), kind)
         return diffusion.clipped(diffusion.guided_together(denoise, run.guidance))
 
     def _sampled(self, denoise: Denoise, z: Tensor, schedule: Schedule, steps: int, run: Run) -> Tensor:

@@ -28,6 +28,7 @@ from vidgauge.reference_models.pipeline import Advance, Clips, Phase, Sampling, 
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import dropped
+from vidgauge.reference_models.unet.residual import start_at_zero
 
 DROPPED = 0.1
 """Share of captions and image embeddings left out in training, for classifier-free guidance (not stated; ours)."""
@@ -62,7 +63,9 @@ class MakeAVideo(Stages):
         return replace(made, begin=begin[0]) if begin else made
 
     def _start_interpolation(self) -> None:
+        """F from D^t, but for its last layer: what it predicts is a difference, and starts at zero."""
         self.interpolator.start_from(self.decoder)
+        start_at_zero(self.interpolator.unet.head)
 
     def clip_loss(self, step: Step) -> Tensor:
         """Captions and images into one space."""
@@ -120,7 +123,7 @@ class MakeAVideo(Stages):
             predicted: Tensor = self.interpolator(z, level.told_b, image_bd, clips.fps_b, video, mask_bt, skip_b)
             return predicted
 
-        return self._loss(call, video, step, weight_bt=1 - mask_bt)
+        return self._loss(call, video, step, kind="x", weight_bt=1 - mask_bt)
 
     def _draw_skips(self, step: Step, batch: int) -> Tensor:
         """Three in four are the one that sampling needs, the others anything from 2 to a first frame alone (ours)."""

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from vidgauge.reference_models.make_a_video.frames import blended
 from vidgauge.reference_models.make_a_video.networks import (
     Decoder,
     Interpolator,
@@ -92,7 +93,9 @@ def test_frames_see_each_other_over_time_alone() -> None:
     decoder, enlarging = learnt(Decoder(SIZE)), learnt(SuperResolution(Size((3, 4, 4), 8, (1, 1), 1)))
     filling, still = learnt(Interpolator(SIZE)), learnt(SuperResolution(ENLARGING))
     given, low = (VIDEO, TOLD, IMAGE, FPS), (VIDEO, TOLD, LOW)
-    known = (*given, VIDEO, torch.ones(2, 3), torch.full((2,), 5.0))
+    known = (*given, VIDEO, torch.tensor([[1.0, 1, 1]] * 2), torch.full((2,), 5.0))
+    ends = (*given, VIDEO, torch.tensor([[1.0, 0, 1]] * 2), torch.full((2,), 2.0))
+    assert seen(filling, ends, 1, 4, enable_time=False) == [False] * 3  # a frame that is not known is not looked at
     for network, inputs, which in [(decoder, given, 0), (enlarging, low, 0), (enlarging, low, 2), (filling, known, 4)]:
         assert seen(network, inputs, 1, which) == [True] * 3
         assert seen(network, inputs, 1, which, enable_time=False) == [False, True, False]
@@ -134,8 +137,10 @@ def test_the_interpolation_network_starts_as_the_decoder_whatever_is_known() -> 
     assert isinstance(decoder, Decoder)
     assert isinstance(filling, Interpolator)
     filling.start_from(decoder)
-    more = (VIDEO, torch.tensor([[1.0, 0, 1], [0, 0, 0]]), torch.tensor([2.0, 16.0]))
-    torch.testing.assert_close(filling(VIDEO, TOLD, IMAGE, FPS, *more), decoder(VIDEO, TOLD, IMAGE, FPS))
+    mask = torch.tensor([[1.0, 0, 1], [0, 0, 0]])
+    out = filling(VIDEO, TOLD, IMAGE, FPS, VIDEO, mask, torch.tensor([2.0, 16.0]))
+    torch.testing.assert_close(out - blended(VIDEO, mask), decoder(VIDEO, TOLD, IMAGE, FPS), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(out[1], decoder(VIDEO, TOLD, IMAGE, FPS)[1])  # where no frame is known
 
 
 def test_what_is_not_known_is_not_looked_at() -> None:
@@ -154,6 +159,15 @@ def test_the_prior_reads_all_that_it_is_given() -> None:
     for changed in [(z + 1, TOLD, words, caption), (z, TOLD + 9, words, caption), (z, TOLD, words, caption + 1)]:
         assert not torch.allclose(prior(*changed), out, atol=1e-4)
     assert not torch.allclose(prior(z, TOLD, words.flip(1), caption), out, atol=1e-4)  # their order counts
+
+
+def test_known_frames_are_blended_by_distance() -> None:
+    ramp = torch.arange(6.0)[None, None, :, None, None].expand(5, 3, 6, 2, 2) ** 2
+    masks = torch.tensor([[1.0, 0, 0, 0, 0, 1], [0, 1, 0, 1, 0, 0], [1] * 6, [0] * 6, [1, 0, 0, 0, 0, 0]])
+    out = blended(torch.where(masks[:, None, :, None, None] > 0, ramp, -7.0), masks)
+    assert torch.equal(out, out[:, :1, :, :1, :1].expand_as(out))
+    expected = [[0, 5, 10, 15, 20, 25], [1, 1, 5, 9, 9, 9], [0, 1, 4, 9, 16, 25], [0] * 6, [0] * 6]
+    torch.testing.assert_close(out[:, 0, :, 0, 0], torch.tensor(expected, dtype=torch.float32))
 
 
 COUNTS = {
