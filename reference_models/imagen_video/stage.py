@@ -1,7 +1,7 @@
 """One model of the cascade: how it is trained, and how it makes a video out of noise and of what came before it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -56,6 +56,8 @@ class Recipe:
     """Of the ancestral sampler; without it DDIM."""
     snr: float = 3.0
     """Of the low resolution when sampling: "3 or 5" (section 2.5)."""
+    lowest_log_snr: float = SCHEDULE.min_log_snr
+    """Of the low resolution in training (not stated; Imagen's goes as far as noise alone)."""
     blank: bool = False
     """Whether new frames of the low resolution are blank instead of repeated."""
     images: int = 0
@@ -106,7 +108,7 @@ class Stage(nn.Module):
     def __init__(self, network: "ImagenVideoUNet", recipe: Recipe, stride: int) -> None:
         super().__init__()
         self.network, self.recipe, self.stride = network, recipe, stride
-        self.augmentation = Augmentation(recipe.snr)
+        self.augmentation = Augmentation(recipe.snr, replace(SCHEDULE, min_log_snr=recipe.lowest_log_snr))
 
     @property
     def first(self) -> bool:
