@@ -112,12 +112,12 @@ TINY = Cascade(
     courses={
         "clip": Course(300, 128, 2e-3),
         "prior": Course(600, 64, 2e-3),
-        "decoder-images": Course(1800, 48, 2e-3),
-        "ssr1-images": Course(400, 32, 2e-3),
-        "ssr2-images": Course(200, 16, 2e-3),
-        "decoder": Course(1000, 16, 1.5e-3),
-        "ssr1": Course(300, 2, 1e-3),
-        "interpolation": Course(1000, 6, 1.5e-3),
+        "decoder-images": Course(2000, 48, 2e-3),
+        "ssr1-images": Course(250, 32, 2e-3),
+        "ssr2-images": Course(120, 16, 2e-3),
+        "decoder": Course(1200, 16, 1.5e-3),
+        "ssr1": Course(150, 2, 1e-3),
+        "interpolation": Course(500, 6, 1.5e-3),
     },
 )
 """4 key frames at 16 x 16 to 16 frames at 32 x 32, by way of 48. The time to train is for two cores of a CPU."""
