@@ -215,7 +215,7 @@ TINY = {
         replace(
             _TINY_NEXT, grid=(16, 32, 32), base=24, head=12, mults=(1, 1), blocks=(0, 1), text=(1,), efficient=True
         ),
-        replace(_TINY_RECIPE, space=4, crop=(16, 16)),
+        replace(_TINY_RECIPE, space=4, steps=4, crop=(16, 16), shared_noise=True),
         replace(_TINY_TRAINING, steps=2500),
     ),
 }

@@ -58,6 +58,9 @@ class Recipe:
     """Of the low resolution when sampling: "3 or 5" (section 2.5)."""
     lowest_log_snr: float = SCHEDULE.min_log_snr
     """Of the low resolution in training (not stated; Imagen's goes as far as noise alone)."""
+    shared_noise: bool = False
+    """Whether all frames start from the same noise when sampling. The paper does not say so; ours, for one too small
+    to give moving frames a texture that stands still (Make-A-Video, arXiv 2209.14792, does it in its last one)."""
     blank: bool = False
     """Whether new frames of the low resolution are blank instead of repeated."""
     images: int = 0
@@ -163,7 +166,10 @@ class Stage(nn.Module):
 
     def start(self, low_bcthw: Tensor, noise: Noise) -> Low:
         """What the stage before gave, with a little noise."""
-        return self._as_large(*self.augmentation.sampling(low_bcthw, noise.like(low_bcthw)))
+        return self._as_large(*self.augmentation.sampling(low_bcthw, self._drawn(noise, low_bcthw)))
+
+    def _drawn(self, noise: Noise, like: Tensor) -> Tensor:
+        return noise.shared_frames(like) if self.recipe.shared_noise else noise.like(like)
 
     def _as_large(self, low: Tensor, told_b: Tensor) -> Low:
         height, width = (self.recipe.space * extent for extent in low.shape[-2:])
@@ -177,7 +183,7 @@ class Stage(nn.Module):
         device = asked.text.pooled_bc.device if self.recipe.tile is None else torch.device("cpu")
         low = None if low_bcthw is None else self.start(low_bcthw.to(device), asked.noise)
         shape = self.network.input_shape(len(asked.text)) if low is None else low.video_bcthw.shape
-        z = asked.noise.like(asked.text.pooled_bc.new_empty(shape, device=device))
+        z = self._drawn(asked.noise, asked.text.pooled_bc.new_empty(shape, device=device))
         steps = self.steps(asked)
         denoise = self.denoise(low, asked, steps)
         return sample(denoise, z, SCHEDULE, steps, self.sampler(), asked.noise, asked.advance)

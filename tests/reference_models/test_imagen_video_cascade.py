@@ -204,6 +204,17 @@ def test_an_infinite_snr_leaves_the_low_resolution_as_it_is() -> None:
         assert start.told_b.tolist() == pytest.approx([min(math.log(snr), 20)] * 2)
 
 
+def test_with_one_noise_for_all_frames_what_stands_still_stays_so() -> None:
+    pipeline = cascade(QUICK, WordEncoder(16), 8.0)
+    stir(pipeline)
+    stage, low = pipeline.stages[2], torch.randn(1, 3, 1, 6, 4).expand(-1, -1, 4, -1, -1)
+    text, null = pipeline.text(CAPTIONS[:1]), pipeline.text.nothing(1)
+    for shared in (False, True):
+        stage.recipe = replace(stage.recipe, shared_noise=shared)
+        video = stage.sample(low, Asked(text, null, Noise([0]), False, None, None, lambda: None))
+        assert torch.allclose(video[:, :, :1].expand_as(video), video, atol=1e-5) == shared
+
+
 def test_guidance_oscillates_after_a_tenth_of_the_steps_up_to_80_x_48() -> None:
     for name, (size, recipe, _) in PAPER.items():
         scale = Stage(ImagenVideoUNet(minute(name, 1, 1)), recipe, 1).scale(None, 20)
