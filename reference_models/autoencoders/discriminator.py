@@ -6,7 +6,6 @@ discriminator of latent diffusion (Isola et al., arXiv 1611.07004), with kernels
 W.A.L.T. has MAGVIT-v2's discriminator in StyleGAN's manner, with blurred pooling, R1 and LeCam: not here.
 """
 
-import math
 from typing import Literal
 
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.layers.conv3d import Conv3d
+from vidgauge.reference_models.unet.norm import norm_groups
 
 Adversary = Literal["hinge", "non-saturating"]
 """- ``hinge``: Lim and Ye, arXiv 1705.02894; what the code of latent diffusion trains its autoencoders with (its paper
@@ -38,7 +38,7 @@ class PatchDiscriminator(nn.Module):
         for layer in range(1, layers + 1):
             stride = (1, 2, 2) if layer < layers else (1, 1, 1)
             convolution = Conv3d(widths[layer - 1], widths[layer], stride=stride, bias=False)
-            norm = nn.GroupNorm(math.gcd(32, widths[layer] // 4), widths[layer])
+            norm = nn.GroupNorm(norm_groups(widths[layer]), widths[layer])
             parts += [convolution, norm, nn.LeakyReLU(0.2)]
         self.parts = nn.Sequential(*parts, Conv3d(widths[-1], 1))
 

@@ -3,7 +3,6 @@
 What the paper leaves open is marked "not stated; ours". Its hyper-parameters are in ``vdm/hyperparameters.py``.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
@@ -76,9 +75,6 @@ class VideoUNet(System):
         self.embed = perceptron(model.embedding, model.embedding, model.embedding_layers)
         widths = [model.base * multiplier for multiplier in model.multipliers]
         self.unet = UNet((3, 3), widths, [model.blocks] * len(widths), Factorised(model))
-        for module in self.unet.modules():
-            if isinstance(module, nn.GroupNorm):  # a channel alone in its group would lose its mean, so its colour
-                module.num_groups = math.gcd(32, module.num_channels // 4)
 
     def forward(
         self,

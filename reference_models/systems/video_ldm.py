@@ -26,7 +26,7 @@ from vidgauge.reference_models.video_ldm import recipes, sizes
 from vidgauge.reference_models.video_ldm.given import Call, Given, Words
 from vidgauge.reference_models.video_ldm.latent_video import LatentVideo
 from vidgauge.reference_models.video_ldm.recipes import Recipe
-from vidgauge.reference_models.video_ldm.sizes import Size, groups
+from vidgauge.reference_models.video_ldm.sizes import Size
 from vidgauge.reference_models.video_ldm.temporal import TemporalResidual
 from vidgauge.reference_models.video_ldm.transformer import SpatialTransformer
 
@@ -62,9 +62,6 @@ class LatentUNet(System):
         widths = [size.base * multiplier for multiplier in size.multipliers]
         parts = Parts(size, temporal, context_channels)
         self.unet = UNet((size.channels + given_channels, size.channels), widths, [size.blocks] * len(widths), parts)
-        for module in self.unet.modules():
-            if isinstance(module, nn.GroupNorm):
-                module.num_groups = groups(module.num_channels)
 
     def run(
         self,

@@ -3,7 +3,6 @@
 The paper states the counts of parameters, Stable Diffusion's published configurations the shapes of the image models.
 """
 
-import math
 from dataclasses import dataclass
 
 from vidgauge.reference_models.cost import Grid
@@ -46,17 +45,6 @@ class Size:
     def heads_of(self, channels: int) -> int:
         """Of an attention on so many channels. Not stated for the temporal ones; ours, as many as the spatial ones."""
         return self.heads or channels // self.head_channels
-
-
-def groups(channels: int) -> int:
-    """Of a norm: Stable Diffusion's 32, and fewer where they would have less than 4 channels.
-
-    A channel alone in its group would lose what the embedding adds to it.
-    """
-    count = math.gcd(32, channels)
-    while count > 1 and channels // count < 4:
-        count //= 2
-    return count
 
 
 SD1_4 = Size(grid=(8, 40, 64))

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.video_ldm.sizes import groups
+from vidgauge.reference_models.unet.norm import norm_groups
 from vidgauge.reference_models.video_ldm.weights import image_weights
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _check_configuration(network: "LatentUNet", given: dict[str, Any]) -> None:
         "cross_attention_dim": size.text_channels,
         "layers_per_block": size.blocks,
         "act_fn": "silu",
-        "norm_num_groups": groups(size.base),
+        "norm_num_groups": norm_groups(size.base),
         "norm_eps": 1e-5,
         "flip_sin_to_cos": True,
         "freq_shift": 0,

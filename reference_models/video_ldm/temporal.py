@@ -4,8 +4,6 @@ Each is given what the image model's layer before it gave, z, mixes frames to z'
 z'``. The list of what is in them is reconstructed: nothing else has the counts of parameters that the paper states.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +13,7 @@ from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
 from vidgauge.reference_models.layers.temporal_conv import TemporalConv
 from vidgauge.reference_models.unet.embedding import Sinusoid
+from vidgauge.reference_models.unet.norm import norm_groups
 from vidgauge.reference_models.unet.residual import start_at_zero
 from vidgauge.reference_models.video_ldm.given import Given
 from vidgauge.reference_models.video_ldm.tokens import GatedFeedForward, biased
@@ -55,7 +54,7 @@ class TemporalResidual(TemporalLayer):
 
     def __init__(self, channels: int, embedding: int, context_channels: int, dropout: float) -> None:
         super().__init__()
-        groups = math.gcd(32, channels)
+        groups = norm_groups(channels)
         self.norm_in, self.norm_out = nn.GroupNorm(groups, channels), nn.GroupNorm(groups, channels)
         self.convolution_in = TemporalConv(channels, channels, 3)
         self.embed = nn.Linear(embedding, channels)

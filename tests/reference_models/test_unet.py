@@ -44,9 +44,14 @@ def test_each_frame_is_normalised_for_itself(layout: torch.memory_format) -> Non
     video = torch.randn(2, 24, 3, 5, 4).contiguous(memory_format=layout)
     norm = FrameNorm(24)
     random_weights(norm)
-    assert norm.norm.num_groups == 8  # 24 = 3 * 8: the largest number of groups that divides it and 32
-    expected = [functional.group_norm(video[:, :, t], 8, norm.norm.weight, norm.norm.bias) for t in range(3)]
+    assert norm.norm.num_groups == 4  # of 8, which is the largest that divides 24 and 32, three channels would be few
+    expected = [functional.group_norm(video[:, :, t], 4, norm.norm.weight, norm.norm.bias) for t in range(3)]
     torch.testing.assert_close(norm(video), torch.stack(expected, 2))
+
+
+def test_no_group_is_so_small_that_an_embedding_is_lost() -> None:
+    groups = {channels: FrameNorm(channels).norm.num_groups for channels in (3, 16, 20, 24, 32, 128, 160, 768)}
+    assert groups == {3: 1, 16: 4, 20: 4, 24: 4, 32: 8, 128: 32, 160: 32, 768: 32}
 
 
 def test_the_sinusoid_tells_numbers_apart() -> None:
@@ -81,10 +86,10 @@ def test_the_block_is_what_its_formula_says() -> None:
         return functional.conv2d(x, state[name + "weight"], state[name + "bias"], padding=padding)
 
     x = video[:, :, 0]
-    hidden = functional.silu(functional.group_norm(x, 8, state["norm_in.norm.weight"], state["norm_in.norm.bias"]))
+    hidden = functional.silu(functional.group_norm(x, 2, state["norm_in.norm.weight"], state["norm_in.norm.bias"]))
     hidden = convolved("convolution_in", hidden)
     told = functional.linear(functional.silu(GIVEN.embedding_be), state["embed.weight"], state["embed.bias"])
-    hidden = functional.group_norm(hidden, 4, state["norm_out.norm.weight"], state["norm_out.norm.bias"])
+    hidden = functional.group_norm(hidden, 2, state["norm_out.norm.weight"], state["norm_out.norm.bias"])
     hidden = hidden * (1 + told[:, :12, None, None]) + told[:, 12:, None, None]
     expected = convolved("skip", x, padding=0) + convolved("convolution_out", functional.silu(hidden))
     torch.testing.assert_close(block(video, GIVEN)[:, :, 0], expected)
