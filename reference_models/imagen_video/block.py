@@ -1,4 +1,4 @@
-"""The space-time separable block (Imagen Video, section 2.3): what each frame does for itself, then what they share."""
+"""The space-time separable block of Imagen Video: what each frame does for itself, then what they share."""
 
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ class TemporalConvolution(nn.Module):
         self.convolution = start_at_zero(TemporalConv(channels, channels, 3))
 
     def forward(self, video_bcthw: torch.Tensor, images_b: torch.Tensor | None) -> torch.Tensor:
-        """(B, C, T, H, W) in and out. Rows of images bypass it: "masking out their computation path"."""
+        """(B, C, T, H, W) in and out. Rows of images bypass it."""
         branch: torch.Tensor = self.convolution(self.activation(self.norm(video_bcthw)))
         if images_b is not None:
             branch = branch.masked_fill(images_b[:, None, None, None, None], 0)
@@ -122,7 +122,7 @@ class Block(nn.Module):
 
 
 def packed(images_bcthw: torch.Tensor, frames: int) -> torch.Tensor:
-    """Images in sequences of the video's length: (B T, C, 1, H, W) to (B, C, T, H, W) (section 2.6)."""
+    """Images in sequences of the video's length: (B T, C, 1, H, W) to (B, C, T, H, W)."""
     return images_bcthw[:, :, 0].reshape(-1, frames, *images_bcthw.shape[1:2], *images_bcthw.shape[3:]).transpose(1, 2)
 
 

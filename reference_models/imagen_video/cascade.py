@@ -1,4 +1,4 @@
-"""The cascade (section 2.2): text, a first video, then more frames and more pixels by turns."""
+"""The cascade: text, a first video, then more frames and more pixels by turns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

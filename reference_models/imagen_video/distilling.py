@@ -1,4 +1,4 @@
-"""Half as many steps: progressive distillation (section 2.7; Salimans and Ho, arXiv 2202.00512)."""
+"""Half as many steps: progressive distillation (Salimans and Ho, arXiv 2202.00512)."""
 
 from copy import deepcopy
 from dataclasses import replace

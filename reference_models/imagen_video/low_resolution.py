@@ -1,4 +1,4 @@
-"""From a video to the one that a stage starts from, and back to its size: time and space (section 2.2)."""
+"""From a video to the one that a stage starts from, and back to its size: time and space."""
 
 import torch
 from torch.nn import functional

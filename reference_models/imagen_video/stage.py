@@ -51,11 +51,11 @@ class Recipe:
     steps: int = 128
     """Of sampling: 256 or 128 in the paper's table 1, 8 after distillation."""
     guidance: float | tuple[float, float] = 6.0
-    """The scale s, or the high and the low one between which it oscillates (section 2.6)."""
+    """The scale s, or the high and the low one between which it oscillates."""
     gamma: float | None = None
     """Of the ancestral sampler; without it DDIM."""
     snr: float = 3.0
-    """Of the low resolution when sampling: "3 or 5" (section 2.5)."""
+    """Of the low resolution when sampling: "3 or 5"."""
     lowest_log_snr: float = SCHEDULE.min_log_snr
     """Of the low resolution in training (not stated; Imagen's goes as far as noise alone)."""
     shared_noise: bool = False
@@ -64,7 +64,7 @@ class Recipe:
     blank: bool = False
     """Whether new frames of the low resolution are blank instead of repeated."""
     images: int = 0
-    """Sequences of images in a training batch, beside the videos (section 2.6). None where frames are made in between:
+    """Sequences of images in a training batch, beside the videos. None where frames are made in between:
     an image has nothing there."""
     crop: tuple[int, int] | None = None
     """Height and width of the crops that it is trained on; whole frames without it."""
@@ -128,7 +128,7 @@ class Stage(nn.Module):
         return out
 
     def loss(self, step: Step, encoder: TextEncoder) -> Tensor:
-        """The mean over videos and over sequences of images, each as long as a video (section 2.6)."""
+        """The mean over videos and over sequences of images, each as long as a video."""
         frames, height, width = self.network.grid
         clips = step.clips(frames=frames, height=height, width=width, stride=self.stride)
         total = self.losses(clips, encoder, step).sum()
@@ -138,7 +138,7 @@ class Stage(nn.Module):
         return total / (len(clips.captions) + self.recipe.images)
 
     def losses(self, clips: Clips, encoder: TextEncoder, step: Step) -> Tensor:
-        """One a clip or image: in z = alpha x + sigma eps, v = alpha eps - sigma x is to be found (section 2.4)."""
+        """One a clip or image: in z = alpha x + sigma eps, v = alpha eps - sigma x is to be found."""
         x = cropped(clips.video_bcthw, self.recipe.crop, self.recipe.space, step.generator)
         eps, level = step.noise(x), SCHEDULE.draw(len(x), step.generator)
         keep_b = torch.rand(len(x), generator=step.generator) >= WITHOUT_TEXT
@@ -197,7 +197,7 @@ class Stage(nn.Module):
         return Ddim() if self.recipe.gamma is None else Ancestral(self.recipe.gamma)
 
     def denoise(self, low: Low | None, asked: Asked, steps: int) -> Denoise:
-        """Guidance (section 2.6), and Imagen's dynamic thresholds after it."""
+        """Guidance, and Imagen's dynamic thresholds after it."""
         conditional, unconditional = (
             self.network_denoise(text, low, asked.temporal) for text in (asked.text, asked.null)
         )

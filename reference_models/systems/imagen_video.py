@@ -1,12 +1,12 @@
 """Imagen Video (Ho et al., arXiv 2210.02303): text to 128 frames of 1280 x 768 by a cascade of seven models.
 
-Read beside the paper's section 2. The networks (2.3) are this file; around them, in ``reference_models/imagen_video``:
+Read beside the paper's section 2. The networks are this file; around them, in ``reference_models/imagen_video``:
 
-- ``cascade.py``: text and seven models in a row (2.2);
-- ``stage.py``: one of them, v and its loss (2.4), noise on the low resolution (2.5), images beside videos and guidance
-  that oscillates (2.6);
-- ``block.py``: what mixes frames (2.3), and how images in the place of frames are kept apart (2.6);
-- ``distilling.py``: half as many steps (2.7);
+- ``cascade.py``: text and seven models in a row;
+- ``stage.py``: one of them, v and its loss, noise on the low resolution, images beside videos and guidance
+  that oscillates;
+- ``block.py``: what mixes frames, and how images in the place of frames are kept apart;
+- ``distilling.py``: half as many steps;
 - ``sizes.py``: all numbers.
 
 The paper prints sizes of networks and shapes of videos, but no widths, no depths, no rates. Channels and blocks are
@@ -27,16 +27,13 @@ from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import TextEncoder, WordEncoder
-from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
+from vidgauge.reference_models.unet.embedding import LOG_SNR_SCALE, Sinusoid, perceptron
 from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
-from vidgauge.reference_models.unet.skeleton import UNet
-
-LOG_SNR_SCALE = 25.0
-"""Takes log-SNRs from -20 to 20 to a range of 1,000, for which the frequencies of sinusoids were made (ours)."""
+from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 
 
 class ImagenVideoUNet(System):
-    """The video U-Net (section 2.3), one for all seven models.
+    """The video U-Net, one for all seven models.
 
     Args:
         size: of this one.
@@ -128,7 +125,7 @@ class _Parts:
         """A block as those of the lowest level and a residual block (not stated; ours, as ADM)."""
         lowest = len(self.size.levels) - 1
         last = Residual(channels, channels, self.embedding, scale_shift=True)
-        return _InTurn([self.block(lowest, channels, channels), last])
+        return InTurn([self.block(lowest, channels, channels), last])
 
     def down(self, level: int, channels: int) -> StridedDown:
         """Before the next level's blocks."""
@@ -143,20 +140,6 @@ class _Parts:
     def end(self, channels: int, out_channels: int) -> SpatialConv:
         """3 x 3."""
         return SpatialConv(channels, out_channels)
-
-
-class _InTurn(nn.Module):
-    """One block after the other."""
-
-    def __init__(self, blocks: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-
-    def forward(self, video_bcthw: torch.Tensor, given: Given) -> torch.Tensor:
-        """(B, C, T, H, W) in and out."""
-        for block in self.blocks:
-            video_bcthw = block(video_bcthw, given)
-        return video_bcthw
 
 
 def cascade(plans: Mapping[str, Plan], encoder: TextEncoder, fps: float, *, distilled: bool = False) -> Cascade:

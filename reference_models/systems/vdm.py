@@ -35,16 +35,13 @@ from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import WordEncoder, dropped
 from vidgauge.reference_models.unet.attending import Attending
-from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
+from vidgauge.reference_models.unet.embedding import LOG_SNR_SCALE, Sinusoid, perceptron
 from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
 from vidgauge.reference_models.unet.residual import ResidualBlock
-from vidgauge.reference_models.unet.skeleton import UNet
+from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 from vidgauge.reference_models.vdm import hyperparameters
 from vidgauge.reference_models.vdm.conditional import Task, in_windows
 from vidgauge.reference_models.vdm.hyperparameters import Hyperparameters
-
-LOG_SNR_SCALE = 25.0
-"""Takes log-SNRs of -20 to 20 to a range of 1,000, for which the sinusoids were made (not stated; ours)."""
 
 
 class Given(NamedTuple):
@@ -111,7 +108,7 @@ class VideoUNet(System):
 
 
 class Factorised:
-    """The parts of the 3-D U-Net "factorised over space and time" (figure 1), for ``unet.skeleton``."""
+    """The parts of the 3-D U-Net, factorised over space and time (figure 1), for ``unet.skeleton``."""
 
     def __init__(self, model: Hyperparameters) -> None:
         self.model = model
@@ -144,7 +141,7 @@ class Factorised:
 class Block(nn.Module):
     """A residual block over space; with ``attends``, spatial attention after it, and then temporal attention.
 
-    Temporal attention "treats the spatial axes as batch axes", with relative position embeddings (Shaw et al., arXiv
+    Temporal attention sees each place of the frame for itself, with relative position embeddings (Shaw et al., arXiv
     1803.02155; on keys, shared by the heads: not stated; ours). The table is long enough for the images appended in
     training too: masks leave their offsets unused, and a clip uses its middle.
     """
@@ -175,16 +172,6 @@ class Block(nn.Module):
         images = fold_frames(video_bcthw, channels_last=last)[:, :, None]
         images = self.residual(images, Given(embedding_bte.flatten(0, 1), None))
         return unfold_frames(images[:, :, 0], len(video_bcthw))
-
-
-class InTurn(nn.ModuleList):
-    """Parts of a U-Net one after the other."""
-
-    def forward(self, video_bcthw: Tensor, given: Given) -> Tensor:
-        """(B, C, T, H, W) in and out."""
-        for part in self:
-            video_bcthw = part(video_bcthw, given)
-        return video_bcthw
 
 
 class VideoDiffusion(Pipeline):

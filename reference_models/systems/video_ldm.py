@@ -21,7 +21,7 @@ from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
 from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
 from vidgauge.reference_models.unet.residual import ResidualBlock
-from vidgauge.reference_models.unet.skeleton import UNet
+from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 from vidgauge.reference_models.video_ldm import recipes, sizes
 from vidgauge.reference_models.video_ldm.given import Call, Given, Words
 from vidgauge.reference_models.video_ldm.latent_video import LatentVideo
@@ -127,7 +127,7 @@ class VideoLdm(LatentUNet):
 class MaskedVideoLdm(LatentUNet):
     """Section 3.2: prediction from frames before, or interpolation between key frames; both know some frames by a mask.
 
-    c_S, made by ``masks.conditioning``, goes "through a learned down-sampling operation" to each resolution and there
+    c_S, made by ``masks.conditioning``, goes through learned down-sampling to each resolution and there
     to the temporal layers alone (how is not stated; ours: convolutions of stride 2). These have no biases, so that
     c_S = 0, no frame known, is the model without it: what context guidance needs.
 
@@ -287,16 +287,6 @@ class Block(nn.Module):
             video_bcthw = self.time(video_bcthw, given, self.level)
         if self.transformer is not None:
             video_bcthw = self.transformer(video_bcthw, given)
-        return video_bcthw
-
-
-class InTurn(nn.ModuleList):
-    """Parts of a U-Net one after the other."""
-
-    def forward(self, video_bcthw: Tensor, given: Given) -> Tensor:
-        """(B, C, T, H, W) in and out."""
-        for part in self:
-            video_bcthw = part(video_bcthw, given)
         return video_bcthw
 
 

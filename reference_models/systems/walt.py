@@ -230,7 +230,7 @@ class WindowLayer(nn.Module):
         return out
 
     def _attended(self, tokens_bthwd: Tensor, images: int) -> Tensor:
-        """Attention; in layers over space and time, images have "an identity attention mask" (section 3.2)."""
+        """Attention; in layers over space and time, the mask of images is the identity (section 3.2)."""
         if not (self.mixes and images):
             mixed: Tensor = self.attention(tokens_bthwd)
             return mixed

@@ -6,6 +6,9 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+LOG_SNR_SCALE = 25.0
+"""Takes log-SNRs from -20 to 20 to a range of 1,000, for which the frequencies of sinusoids were made (ours)."""
+
 
 class Sinusoid(nn.Module):
     """Cosines and sines of a number at geometric frequencies (Ho et al., arXiv 2006.11239, appendix B).

@@ -30,6 +30,16 @@ class Parts(Protocol):
         """The first and the last convolution."""
 
 
+class InTurn(nn.ModuleList):
+    """Parts one after the other."""
+
+    def forward(self, video_bcthw: torch.Tensor, given: Any) -> torch.Tensor:  # noqa: ANN401 - the system's own
+        """(B, C, T, H, W) to what the last of them makes of it."""
+        for part in self:
+            video_bcthw = part(video_bcthw, given)
+        return video_bcthw
+
+
 class UNet(nn.Module):
     """A U-Net with a skip from every block and every step down, as in ADM (Dhariwal and Nichol, arXiv 2105.05233).
 
