@@ -28,6 +28,8 @@ from vidgauge.registry import Registry
 from vidgauge.reports.layouts import LAYOUTS
 from vidgauge.store import read_json
 
+pytestmark = pytest.mark.long
+
 CLIPS = 3
 
 
@@ -117,7 +119,7 @@ def test_the_command_trains_samples_compares_and_goes_on(toys: Path, capsys: pyt
     assert values["frozen", None] == pytest.approx(values["mean frame", None])
     assert values[OTHER, None] != 0
     assert shown[-1].subject.config["training"]["steps"] == {"only": 3}
-    assert "/work" not in (toys / "out.json").read_text().replace(str(Path.cwd()), "")
+    assert str(toys) not in (toys / "out.json").read_text()
     lines = text.splitlines()
     assert lines[0].startswith("**features.toy of 3 clips of 3x8x8 pixels against 3 real ones. Toy scale: ")
     assert f"| toy/tiny | {still} | -1.00 | -1.00 to -1.00 | 0.01 | closer to the real clips |" in lines
