@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.metrics.features.sealed import read_facts, read_sealed, write_sealed
 
-_BYTES = 2**23
+_BYTES = 2**21
 """Of features that are shelved at once."""
 _SECONDS = 15.0
 """After which they are shelved in any case: what a killed process loses at most."""
