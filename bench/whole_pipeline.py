@@ -1,7 +1,6 @@
 """A whole system as something to measure: one training step of each of its phases, or one batch of samples."""
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -47,9 +46,7 @@ class WholePipeline(Measured):
 
     def loss(self, phase: Phase, x: torch.Tensor) -> torch.Tensor:
         """Of one step of a phase, as in training; each draws the same numbers every time."""
-        self.pipeline.eval().requires_grad_(False)
-        for name in phase.trains:
-            self.pipeline.get_submodule(name).train().requires_grad_(True)
+        self.pipeline.learn(phase)
         return phase.loss(Step(0, phase.steps, len(x), torch.Generator().manual_seed(0), _Pixels(), x.device))
 
     def gradients(self, phase: Phase, x: torch.Tensor) -> list[torch.Tensor]:
@@ -76,8 +73,7 @@ class WholePipeline(Measured):
         finally:
             for handle in handles:
                 handle.remove()
-        copies = {network: deepcopy(network) for network in networks}  # to trace one takes it apart for a while
-        costs = {call: copies[call[0]].cost(call[1]) for call in dict.fromkeys(calls)}
+        costs = {(network, shape): network.cost(shape) for network, shape in dict.fromkeys(calls)}
         total = sum((costs[call] for call in calls), cost.elementwise(0))
         return total.model_copy(update={"parameters": sum(each.numel() for each in self.parameters())})
 

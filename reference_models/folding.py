@@ -24,6 +24,16 @@ def unfold_frames(images_nchw: torch.Tensor, batch: int) -> torch.Tensor:
     return images_nchw.view(batch, -1, *images_nchw.shape[1:]).permute(FRAMES)
 
 
+def apart(video_bcthw: torch.Tensor) -> torch.Tensor:
+    """The frames as clips of one: (B, C, T, H, W) to (B T, C, 1, H, W)."""
+    return video_bcthw.permute(FRAMES).flatten(0, 1)[:, :, None]
+
+
+def packed(images_bcthw: torch.Tensor, frames: int) -> torch.Tensor:
+    """Clips of one frame as frames of clips: (B T, C, 1, H, W) to (B, C, T, H, W), a view."""
+    return unfold_frames(images_bcthw[:, :, 0], len(images_bcthw) // frames)
+
+
 def fold_pixels(video_bcthw: torch.Tensor, *, channels_last: bool) -> torch.Tensor:
     """(B H W, C, T), in memory (B H W, T, C) if channels are last; a copy in both layouts."""
     if channels_last:

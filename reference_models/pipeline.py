@@ -6,6 +6,7 @@ Pixels inside are float ``video_bcthw`` in [-1, 1]; ``uint8`` frames at the bord
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal, Protocol
 
 import torch
@@ -109,6 +110,14 @@ class Sampling:
     temporal: bool = True
     """Whether frames see each other; without it each is made for itself."""
 
+    def steps_or(self, own: int) -> int:
+        """Those that were chosen, or the preset's own."""
+        return own if self.steps is None else self.steps
+
+    def guidance_or(self, own: float) -> float:
+        """The scale that was chosen, or the preset's own."""
+        return own if self.guidance is None else self.guidance
+
 
 class Pipeline(nn.Module, ABC):
     """A whole system, all its stages: what ``vidgauge train`` trains and ``vidgauge sample`` samples."""
@@ -122,6 +131,16 @@ class Pipeline(nn.Module, ABC):
     @abstractmethod
     def phases(self) -> Sequence[Phase]:
         """How it is trained, in order."""
+
+    def learn(self, phase: Phase) -> list[Tensor]:
+        """Freeze all but what a phase trains, and put that alone into training mode.
+
+        Returns:
+            The parameters of the phase, each once.
+        """
+        self.eval().requires_grad_(requires_grad=False)
+        trained = [self.get_submodule(name).train().requires_grad_() for name in phase.trains]
+        return list(dict.fromkeys(parameter for part in trained for parameter in part.parameters()))
 
     @abstractmethod
     def sample(
@@ -152,6 +171,12 @@ def to_frames(video_bcthw: Tensor) -> Tensor:
 def from_frames(frames_bthwc: Tensor) -> Tensor:
     """uint8 (B, T, H, W, 3) to float32 ``video_bcthw`` in [-1, 1]."""
     return frames_bthwc.permute(0, 4, 1, 2, 3).contiguous().float() / 127.5 - 1
+
+
+def counted(advance: Advance, steps: int) -> Callable[[], object]:
+    """What samplers call after each step, so that the caller is told how many of all ``steps`` are done."""
+    done = count(1)
+    return lambda: advance(next(done), steps)
 
 
 def no_advance(done: int, steps: int) -> None:

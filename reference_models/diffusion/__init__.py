@@ -22,7 +22,7 @@ from vidgauge.reference_models.diffusion.prediction import (
     from_x,
     target,
 )
-from vidgauge.reference_models.diffusion.reconstruction import Known, extended, reduced, superresolved
+from vidgauge.reference_models.diffusion.reconstruction import Known, extended, superresolved
 from vidgauge.reference_models.diffusion.samplers.ancestral import Ancestral
 from vidgauge.reference_models.diffusion.samplers.ddim import Ddim
 from vidgauge.reference_models.diffusion.samplers.distilled import Distilled
@@ -63,7 +63,6 @@ __all__ = [
     "linear_betas",
     "loss",
     "oscillating",
-    "reduced",
     "sample",
     "scale_of_weight",
     "scaled_linear_betas",

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vidgauge.reference_models.diffusion.level import Level, spread
 from vidgauge.reference_models.diffusion.noise import Noise
 from vidgauge.reference_models.diffusion.prediction import Denoise, Estimate, from_x
+from vidgauge.reference_models.resizing import resized
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,8 @@ def superresolved(denoise: Denoise, low: Tensor, weight: float) -> Denoise:
     return guided
 
 
-def reduced(video_bcthw: Tensor, height: int, width: int) -> Tensor:
-    """Each frame made smaller, bilinearly and without aliasing (the paper says bilinear; the rest is ours)."""
-    batch, channels, frames = video_bcthw.shape[:3]
-    images = video_bcthw.transpose(1, 2).flatten(0, 1)
-    small = functional.interpolate(images, (height, width), mode="bilinear", antialias=True)
-    return small.view(batch, frames, channels, height, width).transpose(1, 2)
-
-
 def _off_when_small(x: Tensor, low: Tensor) -> Tensor:
-    return (reduced(x, *low.shape[-2:]) - low).square().sum()
+    return (resized(x, *low.shape[-2:]) - low).square().sum()
 
 
 def _moved(denoise: Denoise, z: Tensor, level: Level, error: Callable[[Tensor], Tensor], weight: float) -> Tensor:

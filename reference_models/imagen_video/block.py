@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from vidgauge.reference_models.folding import apart, packed
 from vidgauge.reference_models.layers.cross_attention import CrossAttention
 from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
@@ -18,7 +19,7 @@ from vidgauge.reference_models.unet.residual import ResidualBlock, start_at_zero
 class Given:
     """What a call of the network hands to its blocks. R is 1, or T where each frame is an image of its own."""
 
-    embedding_bre: torch.Tensor
+    embedding_be: torch.Tensor
     """(B, R, E): noise level, pooled text and noise level of the low resolution, summed."""
     tokens_bnc: torch.Tensor
     """(B R, n, C): words of the caption of each clip or image."""
@@ -33,19 +34,6 @@ class Given:
             return None
         itself = torch.eye(frames, dtype=torch.bool, device=self.images_b.device)
         return itself | ~self.images_b[:, None, None]
-
-
-class Residual(ResidualBlock):
-    """The residual block of Imagen, whose embedding may differ from frame to frame: it scales and shifts."""
-
-    def forward(self, video_bcthw: torch.Tensor, given: Given) -> torch.Tensor:  # type: ignore[override]  # R, see above
-        """(B, C, T, H, W) to (B, C_out, T, H, W)."""
-        hidden = self.convolution_in(self.activation(self.norm_in(video_bcthw)))
-        embedding_bcr = self.embed(self.activation(given.embedding_bre)).transpose(1, 2)
-        scale, shift = embedding_bcr[..., None, None].chunk(2, dim=1)
-        hidden = self.activation(self.norm_out(hidden) * (1 + scale) + shift)
-        out: torch.Tensor = self.skip(video_bcthw) + self.convolution_out(hidden)
-        return out
 
 
 class TemporalConvolution(nn.Module):
@@ -92,7 +80,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         heads = max(1, out_channels // head_channels)
-        self.residual = Residual(channels, out_channels, embedding, scale_shift=True)
+        self.residual = ResidualBlock(channels, out_channels, embedding, scale_shift=True)
         self.space = Attending(SpatialAttention(out_channels, heads)) if space else None
         self.text = Attending(CrossAttention(out_channels, heads, text_channels)) if text_channels else None
         self.convolution = TemporalConvolution(out_channels) if time == "convolution" else None
@@ -119,13 +107,3 @@ class Block(nn.Module):
             seen: torch.Tensor = text(video_bcthw, given.tokens_bnc, given.mask_bn)
             return seen
         return packed(text(apart(video_bcthw), given.tokens_bnc, given.mask_bn), video_bcthw.shape[2])
-
-
-def packed(images_bcthw: torch.Tensor, frames: int) -> torch.Tensor:
-    """Images in sequences of the video's length: (B T, C, 1, H, W) to (B, C, T, H, W)."""
-    return images_bcthw[:, :, 0].reshape(-1, frames, *images_bcthw.shape[1:2], *images_bcthw.shape[3:]).transpose(1, 2)
-
-
-def apart(video_bcthw: torch.Tensor) -> torch.Tensor:
-    """The frames as clips of one: (B, C, T, H, W) to (B T, C, 1, H, W)."""
-    return video_bcthw.transpose(1, 2).flatten(0, 1)[:, :, None]

@@ -11,7 +11,7 @@ from torch import Tensor
 from vidgauge.reference_models.diffusion import Noise
 from vidgauge.reference_models.imagen_video.distilling import HalvedStage
 from vidgauge.reference_models.imagen_video.stage import Asked, Recipe, Stage
-from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, to_frames
+from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, counted, to_frames
 from vidgauge.reference_models.text import TextEncoder
 
 if TYPE_CHECKING:
@@ -102,13 +102,6 @@ class Cascade(Pipeline):
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
         """As every pipeline. Without ``temporal``, each frame is made for itself, as images are in training."""
-        done = 0
-
-        def one_more() -> None:
-            nonlocal done
-            done += 1
-            advance(done, sum(stage.steps(asked) for stage in self.stages))
-
         asked = Asked(
             text=self.text(captions),
             null=self.text.nothing(len(captions)),
@@ -116,7 +109,7 @@ class Cascade(Pipeline):
             temporal=options.temporal,
             steps=options.steps,
             guidance=options.guidance,
-            advance=one_more,
+            advance=counted(advance, sum(stage.steps(options.steps) for stage in self.stages)),
         )
         video = None
         for stage in self.stages:

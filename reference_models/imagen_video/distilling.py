@@ -55,9 +55,9 @@ class HalvedStage(Stage):
         chosen = self.recipe.guidance
         return sum(chosen) / 2 if isinstance(chosen, tuple) else chosen
 
-    def steps(self, asked: Asked) -> int:
+    def steps(self, chosen: int | None) -> int:
         """Half."""
-        return max(1, super().steps(asked) // 2)
+        return max(1, super().steps(chosen) // 2)
 
     def sampler(self) -> Sampler:
         """Two steps forward, one back."""

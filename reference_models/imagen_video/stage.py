@@ -25,7 +25,7 @@ from vidgauge.reference_models.diffusion import (
     oscillating,
     sample,
 )
-from vidgauge.reference_models.imagen_video.block import apart, packed
+from vidgauge.reference_models.folding import apart, packed
 from vidgauge.reference_models.imagen_video.low_resolution import cropped, enlarged, reduced
 from vidgauge.reference_models.imagen_video.tiles import Tiles
 from vidgauge.reference_models.pipeline import Clips, Step
@@ -184,13 +184,13 @@ class Stage(nn.Module):
         low = None if low_bcthw is None else self.start(low_bcthw.to(device), asked.noise)
         shape = self.network.input_shape(len(asked.text)) if low is None else low.video_bcthw.shape
         z = self._drawn(asked.noise, asked.text.pooled_bc.new_empty(shape, device=device))
-        steps = self.steps(asked)
+        steps = self.steps(asked.steps)
         denoise = self.denoise(low, asked, steps)
         return sample(denoise, z, SCHEDULE, steps, self.sampler(), asked.noise, asked.advance)
 
-    def steps(self, asked: Asked) -> int:
-        """Of sampling."""
-        return asked.steps or self.recipe.steps
+    def steps(self, chosen: int | None) -> int:
+        """Of sampling: those that were chosen, or the recipe's."""
+        return chosen or self.recipe.steps
 
     def sampler(self) -> Sampler:
         """Section 2.1."""

@@ -1,11 +1,7 @@
 """What happens to frames outside the networks: windows, masks, frame rates, sizes (sections 3.2.3 and 3.3)."""
 
-from typing import Literal
-
 import torch
 from torch.nn import functional
-
-from vidgauge.reference_models.folding import fold_frames, unfold_frames
 
 
 def windows(frames: int, length: int, overlap: int) -> list[range]:
@@ -62,16 +58,6 @@ def draw_stride(progress: float, most: int, generator: torch.Generator) -> int:
     rank = min(int(4 * progress), 3)
     place = float(torch.rand(4, generator=generator).sort().values[rank])
     return 1 + min(int(place * most), most - 1)
-
-
-def resized(
-    video_bcthw: torch.Tensor, height: int, width: int, mode: Literal["bilinear", "bicubic"] = "bilinear"
-) -> torch.Tensor:
-    """Each frame at another size, without aliases where that is smaller."""
-    if video_bcthw.shape[3:] == (height, width):
-        return video_bcthw
-    images = fold_frames(video_bcthw, channels_last=False)
-    return unfold_frames(functional.interpolate(images, (height, width), mode=mode, antialias=True), len(video_bcthw))
 
 
 def blurred(video_bcthw: torch.Tensor, deviation_b: torch.Tensor) -> torch.Tensor:

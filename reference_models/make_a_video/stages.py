@@ -11,11 +11,12 @@ from vidgauge.errors import UsageError
 from vidgauge.reference_models import diffusion
 from vidgauge.reference_models.diffusion import Ddim, Denoise, Known, Level, Noise, Schedule
 from vidgauge.reference_models.folding import fold_frames
-from vidgauge.reference_models.make_a_video.frames import resized, windows
+from vidgauge.reference_models.make_a_video.frames import windows
 from vidgauge.reference_models.make_a_video.networks import Decoder, Interpolator, SuperResolution
 from vidgauge.reference_models.make_a_video.prior import Prior
 from vidgauge.reference_models.make_a_video.sizes import Cascade, Steps
 from vidgauge.reference_models.pipeline import Advance, Pipeline, Sampling, to_frames
+from vidgauge.reference_models.resizing import resized
 from vidgauge.reference_models.text import SmallClip
 
 PREDICTION: diffusion.Prediction = "v"

@@ -6,7 +6,6 @@ guidance is in ``gentron/motion.py``.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count
 from typing import NamedTuple
 
 import torch
@@ -33,11 +32,11 @@ from vidgauge.reference_models.gentron.places import places_in_frame, places_in_
 from vidgauge.reference_models.layers.cross_attention import CrossAttention
 from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
-from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, to_frames
+from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, counted, to_frames
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import Text, WordEncoder, dropped, joined
-from vidgauge.reference_models.transformer.modulation import bare_norm, modulated
+from vidgauge.reference_models.transformer.modulation import Last, bare_norm, modulated
 from vidgauge.reference_models.transformer.patches import from_patches, patches
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
 
@@ -127,7 +126,7 @@ class GenTron(System):
         )
         for block in self.blocks:
             tokens = block(tokens, given)
-        return from_patches(self.last(tokens, given), self.model.patch)
+        return from_patches(self.last(tokens, given.condition_bd[:, None, None, None]), self.model.patch)
 
     def more_inputs(self, shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, ...]:
         """A step, and a caption as tokens of two kinds and as a vector."""
@@ -239,22 +238,6 @@ class OverTime(nn.Module):
         return out
 
 
-class Last(nn.Module):
-    """Norm, modulation, and a map from d to a patch, zero at the start, as DiT."""
-
-    def __init__(self, width: int, channels: int) -> None:
-        super().__init__()
-        self.norm = bare_norm(width)
-        self.modulation = nn.Linear(width, 2 * width)
-        self.project = nn.Linear(width, channels)
-
-    def forward(self, tokens_bthwd: Tensor, given: Given) -> Tensor:
-        """(B, T, h, w, d) to (B, T, h, w, C p^2)."""
-        shift, scale = self.modulation(given.condition_bd)[:, None, None, None].chunk(2, -1)
-        out: Tensor = self.project(modulated(self.norm(tokens_bthwd), shift, scale))
-        return out
-
-
 class Captions(NamedTuple):
     """The same captions from both encoders."""
 
@@ -318,12 +301,11 @@ class TextToVideo(Pipeline):
     ) -> Iterator[Tensor]:
         """One clip a caption, all frames at once; see ``Pipeline``. ``options.guidance`` is l_T."""
         device = next(self.parameters()).device
-        noise, done = Noise(noise_seeds), count(1)
-        steps = self.recipe.sampling_steps if options.steps is None else options.steps
+        noise, steps = Noise(noise_seeds), options.steps_or(self.recipe.sampling_steps)
         z = noise.like(torch.empty(len(captions), 3, *self.model.grid, device=device))
         # Estimates are clipped: what is made are pixels (not stated; ours).
         denoise = clipped(self._denoiser(captions, options, device))
-        x = sample(denoise, z, self.schedule, steps, Ddim(), noise, lambda: advance(next(done), steps))
+        x = sample(denoise, z, self.schedule, steps, Ddim(), noise, counted(advance, steps))
         yield to_frames(x)
 
     def _phase(self, name: str, loss_of: Callable[[Step], Tensor], steps: int, batch: int) -> Phase:
@@ -353,7 +335,7 @@ class TextToVideo(Pipeline):
     def _denoiser(self, captions: Sequence[str], options: Sampling, device: torch.device) -> Denoise:
         """With text and motion, with motion alone, with neither: in one batch, for ``motion_guided``."""
         recipe, batch = self.recipe, len(captions)
-        scale = recipe.text_scale if options.guidance is None else options.guidance
+        scale = options.guidance_or(recipe.text_scale)
         with torch.no_grad():
             text = self._read(captions)
         moving_b = torch.full((batch,), options.temporal, device=device)

@@ -19,7 +19,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from vidgauge.reference_models.imagen_video.block import Block, Given, Residual
+from vidgauge.reference_models.imagen_video.block import Block, Given
 from vidgauge.reference_models.imagen_video.cascade import Cascade
 from vidgauge.reference_models.imagen_video.place_norm import norm_places
 from vidgauge.reference_models.imagen_video.sizes import PAPER, SMALL, TINY, Plan, Size
@@ -29,6 +29,7 @@ from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset
 from vidgauge.reference_models.text import TextEncoder, WordEncoder
 from vidgauge.reference_models.unet.embedding import LOG_SNR_SCALE, Sinusoid, perceptron
 from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
+from vidgauge.reference_models.unet.residual import ResidualBlock
 from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 
 
@@ -124,7 +125,7 @@ class _Parts:
     def middle(self, channels: int) -> nn.Module:
         """A block as those of the lowest level and a residual block (not stated; ours, as ADM)."""
         lowest = len(self.size.levels) - 1
-        last = Residual(channels, channels, self.embedding, scale_shift=True)
+        last = ResidualBlock(channels, channels, self.embedding, scale_shift=True)
         return InTurn([self.block(lowest, channels, channels), last])
 
     def down(self, level: int, channels: int) -> StridedDown:

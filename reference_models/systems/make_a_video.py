@@ -19,12 +19,13 @@ from torch import Tensor
 from vidgauge.reference_models import diffusion
 from vidgauge.reference_models.diffusion import Level, Schedule
 from vidgauge.reference_models.make_a_video import sizes
-from vidgauge.reference_models.make_a_video.frames import blurred, draw_stride, known_mask, resized
+from vidgauge.reference_models.make_a_video.frames import blurred, draw_stride, known_mask
 from vidgauge.reference_models.make_a_video.networks import Decoder, Interpolator, SuperResolution
 from vidgauge.reference_models.make_a_video.prior import Prior
 from vidgauge.reference_models.make_a_video.sizes import Cascade
 from vidgauge.reference_models.make_a_video.stages import PREDICTION, Stages
 from vidgauge.reference_models.pipeline import Advance, Clips, Phase, Sampling, Step
+from vidgauge.reference_models.resizing import resized
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import dropped

@@ -4,7 +4,6 @@ What the paper leaves open is marked "not stated; ours". Its hyper-parameters ar
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
 from typing import NamedTuple
 
 import torch
@@ -28,9 +27,8 @@ from vidgauge.reference_models.folding import fold_frames, unfold_frames
 from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
 from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
-from vidgauge.reference_models.layouts import layout_of
 from vidgauge.reference_models.pattern import clip_and_images, itself
-from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, from_frames, to_frames
+from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, counted, from_frames, to_frames
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import WordEncoder, dropped
@@ -158,20 +156,10 @@ class Block(nn.Module):
 
     def forward(self, video_bcthw: Tensor, given: Given) -> Tensor:
         """(B, C, T, H, W) to (B, C_out, T, H, W)."""
-        if given.embedding_be.ndim == 2:
-            video_bcthw = self.residual(video_bcthw, given)
-        else:
-            video_bcthw = self._frame_by_frame(video_bcthw, given.embedding_be)
+        video_bcthw = self.residual(video_bcthw, given)
         if self.space is not None and self.time is not None:
             video_bcthw = self.time(self.space(video_bcthw), given.frame_mask)
         return video_bcthw
-
-    def _frame_by_frame(self, video_bcthw: Tensor, embedding_bte: Tensor) -> Tensor:
-        """The residual block on clips of one frame: it mixes none, so only their embeddings make a difference."""
-        last = layout_of(video_bcthw) == torch.channels_last_3d
-        images = fold_frames(video_bcthw, channels_last=last)[:, :, None]
-        images = self.residual(images, Given(embedding_bte.flatten(0, 1), None))
-        return unfold_frames(images[:, :, 0], len(video_bcthw))
 
 
 class VideoDiffusion(Pipeline):
@@ -264,7 +252,7 @@ class VideoDiffusion(Pipeline):
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
         """One clip a caption, all frames at once; see ``Pipeline``."""
-        noise, told = Noise(noise_seeds), self._counted(options, 1, advance)
+        noise, told = Noise(noise_seeds), counted(advance, options.steps_or(self.model.sampling_steps))
         yield to_frames(self._drawn(self._denoiser(captions, options), noise, len(noise_seeds), options, told))
 
     def extend(
@@ -312,7 +300,7 @@ class VideoDiffusion(Pipeline):
         task = Task(frames, overlap, self.model.reconstruction, first, small, keys, every)
         task.check(self.frames)
         noise = Noise(noise_seeds)
-        told = self._counted(options, len(list(task.windows(self.frames))), advance)
+        told = counted(advance, len(list(task.windows(self.frames))) * options.steps_or(self.model.sampling_steps))
 
         def draw(denoise: Denoise) -> Tensor:
             return self._drawn(denoise, noise, len(noise_seeds), options, told)
@@ -329,12 +317,12 @@ class VideoDiffusion(Pipeline):
     ) -> Tensor:
         """Clips of the model's own size; estimates are clipped (not stated; ours)."""
         start = noise.like(torch.empty(batch, 3, *self.model.grid, device=self._device))
-        steps = self._steps(options)
+        steps = options.steps_or(self.model.sampling_steps)
         return sample(clipped(denoise), start, self.schedule, steps, self.sampler, noise, told)
 
     def _denoiser(self, captions: Sequence[str], options: Sampling) -> Denoise:
         """Conditional and unconditional model in one batch, mixed by classifier-free guidance."""
-        scale = self.model.guidance if options.guidance is None else options.guidance
+        scale = options.guidance_or(self.model.guidance)
         mask = None if options.temporal else itself(self.frames).to(self._device)
         text_be = None
         if self.text is not None:
@@ -349,14 +337,6 @@ class VideoDiffusion(Pipeline):
 
         denoise = denoiser(call, self.model.target)
         return denoise if text_be is None or scale == 1 else guided_together(denoise, scale)
-
-    def _steps(self, options: Sampling) -> int:
-        return self.model.sampling_steps if options.steps is None else options.steps
-
-    def _counted(self, options: Sampling, clips: int, advance: Advance) -> Callable[[], object]:
-        """Tells the caller how many of all steps are done."""
-        done, steps = count(1), clips * self._steps(options)
-        return lambda: advance(next(done), steps)
 
 
 def _register(name: str, summary: str, model: Hyperparameters, stated: Stated | None = None) -> None:

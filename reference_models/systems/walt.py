@@ -17,7 +17,7 @@ from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.window_attention import WindowAttention
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, Certainty, PipelinePreset, Preset, Stated
-from vidgauge.reference_models.transformer.modulation import bare_norm, modulated, zeroed
+from vidgauge.reference_models.transformer.modulation import Last, bare_norm, modulated
 from vidgauge.reference_models.transformer.patches import from_patches, patches
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
 from vidgauge.reference_models.walt import hyperparameters, recipes
@@ -117,7 +117,7 @@ class Walt(System):
         tokens = tokens + self._places(batch, grid[0], images)
         for layer in self.layers:
             tokens = layer(tokens, given)
-        return from_patches(self.last(tokens, given), self.model.patch)
+        return from_patches(self.last(tokens, given.embedding_bkd[:, :, None, None]), self.model.patch)
 
     @property
     def upscales(self) -> bool:
@@ -237,21 +237,6 @@ class WindowLayer(nn.Module):
         clips = len(tokens_bthwd) - images
         alone = to_itself(self.attention, tokens_bthwd[clips:])
         return torch.cat([self.attention(tokens_bthwd[:clips]), alone]) if clips else alone
-
-
-class Last(nn.Module):
-    """Norm, modulation and a map from d to a patch; all zero at the start, as DiT."""
-
-    def __init__(self, width: int, channels: int) -> None:
-        super().__init__()
-        self.norm, self.modulation = bare_norm(width), zeroed(nn.Linear(width, 2 * width))
-        self.project = zeroed(nn.Linear(width, channels))
-
-    def forward(self, tokens_bthwd: Tensor, given: Given) -> Tensor:
-        """(B, T, h, w, d) to (B, T, h, w, c p^2)."""
-        shift, scale = self.modulation(given.embedding_bkd)[:, :, None, None].chunk(2, -1)
-        out: Tensor = self.project(modulated(self.norm(tokens_bthwd), shift, scale))
-        return out
 
 
 def to_itself(attention: WindowAttention, tokens_bthwd: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError, VidgaugeError
@@ -174,7 +174,7 @@ class Course:
 
     def __init__(self, pipeline: Pipeline, phase: Phase, steps: int, seed: int) -> None:
         self.steps, self._phase, self._seed = steps, phase, seed
-        self._parameters = _trained(pipeline, phase)
+        self._parameters = pipeline.learn(phase)
         self.average = Average(self._parameters, phase.ema)
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=phase.learning_rate, betas=phase.betas, weight_decay=phase.weight_decay, fused=True
@@ -216,14 +216,6 @@ def rate(phase: Phase, number: int, steps: int) -> float:
     warm_up = max(1, min(WARM_UP, steps // 10))
     decay = 0.5 + 0.5 * cos(pi * number / steps) if phase.decay == "cosine" else 1.0
     return phase.learning_rate * min(1.0, (number + 1) / warm_up) * decay
-
-
-def _trained(pipeline: Pipeline, phase: Phase) -> list[Tensor]:
-    """The parameters of the phase, each once; they alone learn, and their modules alone are in training mode."""
-    pipeline.eval().requires_grad_(False)
-    for name in phase.trains:
-        pipeline.get_submodule(name).train().requires_grad_(True)
-    return list(dict.fromkeys(each for name in phase.trains for each in pipeline.get_submodule(name).parameters()))
 
 
 def _smoothed(before: float, loss: float, number: int) -> float:

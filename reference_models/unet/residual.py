@@ -22,7 +22,7 @@ class Embedded(Protocol):
 
     @property
     def embedding_be(self) -> torch.Tensor:
-        """(B, E): noise level and all else that concerns the whole clip."""
+        """Noise level and all else that a frame is told: (B, E), or (B, 1 or T, E) where frames may be told apart."""
 
 
 class ResidualBlock(nn.Module):
@@ -74,7 +74,7 @@ class ResidualBlock(nn.Module):
         if self.resample is not None:
             hidden, video_bcthw = self.resample(hidden), self.resample(video_bcthw)
         hidden = self.convolution_in(hidden)
-        shift = self.embed(self.activation(given.embedding_be))[:, :, None, None, None]
+        shift = self._told(given.embedding_be)
         if self.scale_shift:
             scale, shift = shift.chunk(2, dim=1)
             hidden = self.norm_out(hidden) * (1 + scale) + shift
@@ -82,6 +82,12 @@ class ResidualBlock(nn.Module):
             hidden = self.norm_out(hidden + shift)
         out: torch.Tensor = self.skip(video_bcthw) + self.convolution_out(self.dropout(self.activation(hidden)))
         return out
+
+    def _told(self, embedding_be: torch.Tensor) -> torch.Tensor:
+        """(B, C or 2 C, 1 or T, 1, 1)."""
+        told: torch.Tensor = self.embed(self.activation(embedding_be))
+        told_bcr = told[..., None] if told.ndim == 2 else told.transpose(1, 2)
+        return told_bcr[..., None, None]
 
 
 def pointwise(channels: int, out_channels: int) -> Convolution:

@@ -5,7 +5,6 @@ The phases are the paper's, in its order; the upscaler is left out, for nothing 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +24,7 @@ from vidgauge.reference_models.diffusion import (
     sample,
     scaled_linear_betas,
 )
-from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, to_frames
+from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, counted, to_frames
 from vidgauge.reference_models.text import Text, WordEncoder, dropped
 from vidgauge.reference_models.text.encoder import joined
 from vidgauge.reference_models.video_ldm.given import Call
@@ -124,13 +123,8 @@ class LatentVideo(Pipeline):
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
         """All frames at once. Without ``temporal``, each is an image, made and decoded for itself; see ``Pipeline``."""
-        noise, done = Noise(noise_seeds), count(1)
-        steps = self.recipe.sampling_steps if options.steps is None else options.steps
-        stages = 2 if options.temporal else 1
-
-        def told() -> None:
-            advance(next(done), stages * steps)
-
+        noise, stages = Noise(noise_seeds), 2 if options.temporal else 1
+        told = counted(advance, stages * options.steps_or(self.recipe.sampling_steps))
         if not options.temporal:
             z = self._sampled(noise.like(self._empty(len(captions), self.frames)), captions, options, told)
             yield to_frames(self.autoencoder.reconstruct_frames(self.autoencoder.normalisation.undone(z)))
@@ -156,8 +150,8 @@ class LatentVideo(Pipeline):
         context_bcthw: Tensor | None = None,
     ) -> Tensor:
         """Latents by DDIM: key frames or, with c_S, those between them."""
-        scale = self.recipe.guidance if options.guidance is None else options.guidance
-        steps = self.recipe.sampling_steps if options.steps is None else options.steps
+        scale = options.guidance_or(self.recipe.guidance)
+        steps = options.steps_or(self.recipe.sampling_steps)
         text, time_text = self.text(captions), self.time_text(captions)
         if scale != 1:
             text = joined(text, self.text.nothing(len(text)))

@@ -1,7 +1,6 @@
 """Both stages of W.A.L.T trained and sampled: an autoencoder, then a transformer on its latents (section 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +24,8 @@ from vidgauge.reference_models.diffusion import (
     sample,
     zero_terminal_snr,
 )
-from vidgauge.reference_models.pipeline import Advance, Clips, Phase, Pipeline, Sampling, Step, to_frames
+from vidgauge.reference_models.folding import apart, packed
+from vidgauge.reference_models.pipeline import Advance, Clips, Phase, Pipeline, Sampling, Step, counted, to_frames
 from vidgauge.reference_models.text import Text, WordEncoder, dropped
 from vidgauge.reference_models.text.encoder import joined
 from vidgauge.reference_models.walt.conditioning import beside, first_frames
@@ -115,7 +115,7 @@ class LatentVideo(Pipeline):
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
         """All frames at once. Without ``temporal``, each is an image, made and decoded for itself; see ``Pipeline``."""
-        told = self._counted(options, 1, advance)
+        told = counted(advance, options.steps_or(self.recipe.sampling_steps))
         noise, text = Noise(noise_seeds), self.text(captions)
         if options.temporal:
             z = noise.like(self._empty(len(captions)))
@@ -123,10 +123,9 @@ class LatentVideo(Pipeline):
             yield to_frames(video[:, :, : self.frames])
             return
         z = noise.like(self._empty(len(captions), self.frames))
-        alone = z.transpose(1, 2).flatten(0, 1)[:, :, None]
         each = Text(*(x.repeat_interleave(self.frames, 0) for x in (text.tokens_bnc, text.mask_bn, text.pooled_bc)))
-        images = self.autoencoder.decode(self._sampled(alone, each, noise, options, told, images=True))
-        yield to_frames(images.view(-1, self.frames, 3, self.height, self.width).transpose(1, 2))
+        images = self.autoencoder.decode(self._sampled(apart(z), each, noise, options, told, images=True))
+        yield to_frames(packed(images, self.frames))
 
     @torch.no_grad()
     def extend(
@@ -158,7 +157,7 @@ class LatentVideo(Pipeline):
         if frames < self.length:
             raise UsageError(f"{frames} frames asked for, but the model makes {self.length} at once; ask for as many")
         calls = 1 - (self.length - frames) // (self.length - overlap)
-        told = self._counted(options, calls, advance)
+        told = counted(advance, calls * options.steps_or(self.recipe.sampling_steps))
         noise, text = Noise(noise_seeds), self.text(captions)
         video = self.autoencoder.decode(
             self._sampled(noise.like(self._empty(len(captions))), text, noise, options, told)
@@ -186,8 +185,8 @@ class LatentVideo(Pipeline):
         images: bool = False,
     ) -> Tensor:
         """Latents by DDIM; the first ones are ``known`` where those are given."""
-        steps = self.recipe.sampling_steps if options.steps is None else options.steps
-        scale = self.recipe.guidance if options.guidance is None else options.guidance
+        steps = options.steps_or(self.recipe.sampling_steps)
+        scale = options.guidance_or(self.recipe.guidance)
         denoise = self._denoiser(z, text, scale, known, images=images)
         return sample(denoise, z, self.schedule, steps, Ddim(), noise, told)
 
@@ -234,7 +233,7 @@ class LatentVideo(Pipeline):
         with torch.no_grad():
             x = self.autoencoder.encode(clips.video_bcthw)
             alone = self.autoencoder.encode(images.video_bcthw)
-        x = torch.cat([x, alone.reshape(stacks, grid[0], -1, *grid[1:]).transpose(1, 2)])
+        x = torch.cat([x, packed(alone, grid[0])])
         captions = clips.captions + images.captions
         keep_b = torch.rand(len(captions), generator=step.generator) >= self.recipe.unconditional
         text = dropped(self.text(captions), self.text.nothing(len(captions)), keep_b)
@@ -256,12 +255,6 @@ class LatentVideo(Pipeline):
         time, height, width = self.recipe.network.grid
         like = self.network.time
         return like.new_empty(batch, self.recipe.network.channels, frames or time, height, width)
-
-    def _counted(self, options: Sampling, calls: int, advance: Advance) -> Callable[[], object]:
-        """Tells the caller how many of all steps are done."""
-        steps = self.recipe.sampling_steps if options.steps is None else options.steps
-        done = count(1)
-        return lambda: advance(next(done), calls * steps)
 
 
 def _of_frames(of_captions: Tensor, clips: int, frames: int) -> Tensor:

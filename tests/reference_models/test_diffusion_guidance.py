@@ -36,7 +36,7 @@ from vidgauge.reference_models.diffusion import (
     spread,
     superresolved,
 )
-from vidgauge.reference_models.diffusion.reconstruction import reduced
+from vidgauge.reference_models.resizing import resized
 
 LEVEL = CosineSchedule(-6, 6).level(torch.tensor([0.3, 0.8]))
 VIDEO = (2, 2, 3, 4, 4)
@@ -174,7 +174,7 @@ def test_superresolution_moves_everything_down_the_gradient() -> None:
     found = superresolved(network, low, 4.0)(z, LEVEL)
 
     def off(z: Tensor) -> Tensor:
-        return (reduced(network(z, LEVEL).x, 2, 2) - low).square().sum()
+        return (resized(network(z, LEVEL).x, 2, 2) - low).square().sum()
 
     x, alpha = network(z, LEVEL).x, spread(LEVEL.alpha_b, z)
     for place in [(0, 0, 0, 0, 0), (1, 1, 2, 3, 1)]:
@@ -199,9 +199,9 @@ def test_both_reconstructions_add_up() -> None:
 
 def test_small_videos_are_made_frame_by_frame() -> None:
     video = normal(*VIDEO)
-    alone = reduced(video[:, :, 1:2], 2, 2)
-    assert torch.equal(reduced(video, 2, 2)[:, :, 1:2], alone)
-    flat = reduced(torch.full(VIDEO, 0.3), 2, 2)
+    alone = resized(video[:, :, 1:2], 2, 2)
+    assert torch.equal(resized(video, 2, 2)[:, :, 1:2], alone)
+    flat = resized(torch.full(VIDEO, 0.3), 2, 2)
     torch.testing.assert_close(flat, torch.full((2, 2, 3, 2, 2), 0.3))
 
 
@@ -272,6 +272,6 @@ def test_videos_may_be_on_another_device_than_levels_and_noise(sampler: Sampler)
         one = denoiser(call, kind)
         denoise = guided(one, guided_together(one, 2.0), oscillating(15, 1, 1))
         known = Known(z, [0], Noise([3, 4]))
-        denoise = dynamically_thresholded(extended(denoise, known, 2.0, reduced(z, 2, 2)))
+        denoise = dynamically_thresholded(extended(denoise, known, 2.0, resized(z, 2, 2)))
         x = sample(denoise, z, CosineSchedule(), 3, sampler, Noise([1, 2]))
         assert (x.shape, x.dtype, x.device.type) == (VIDEO, torch.float32, "meta")

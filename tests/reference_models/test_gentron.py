@@ -14,6 +14,7 @@ from vidgauge.reference_models.gentron.places import places_in_frame
 from vidgauge.reference_models.pattern import everything, itself, up_to_now
 from vidgauge.reference_models.systems import SYSTEMS, build_network, gentron
 from vidgauge.reference_models.systems.gentron import Block, GenTron
+from vidgauge.reference_models.transformer.modulation import Last
 from vidgauge.reference_models.transformer.patches import from_patches, patches
 
 FRAMES = 3
@@ -225,7 +226,7 @@ def test_step_and_pooled_text_go_through_modulation() -> None:
     assert not same(network(z_of(), step + 1, clip, t5, pooled), out)
     assert not same(network(z_of(), step, clip, t5, -pooled), out)
     for parameter in network.modules():
-        if isinstance(parameter, Block | gentron.Last):
+        if isinstance(parameter, Block | Last):
             torch.nn.init.zeros_(parameter.modulation.weight)
     assert same(network(z_of(), step + 1, clip, t5, -pooled), network(z_of(), step, clip, t5, pooled))
 

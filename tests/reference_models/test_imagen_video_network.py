@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from vidgauge.reference_models.cost import Grid
-from vidgauge.reference_models.imagen_video.block import TemporalConvolution, apart, packed
+from vidgauge.reference_models.folding import apart, packed
+from vidgauge.reference_models.imagen_video.block import TemporalConvolution
 from vidgauge.reference_models.imagen_video.sizes import PAPER, Size
 from vidgauge.reference_models.imagen_video.tiles import Tiles, spans
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention

@@ -11,12 +11,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from vidgauge.errors import UsageError
-from vidgauge.reference_models.make_a_video.frames import blurred, draw_stride, known_mask, resized, windows
+from vidgauge.reference_models.make_a_video.frames import blurred, draw_stride, known_mask, windows
 from vidgauge.reference_models.make_a_video.networks import Size
 from vidgauge.reference_models.make_a_video.prior import PriorSize
 from vidgauge.reference_models.make_a_video.sizes import SMALL, TINY, Cascade, Course, Steps
 from vidgauge.reference_models.make_a_video.stages import Run
 from vidgauge.reference_models.pipeline import Clips, Phase, Sampling, Step, no_advance
+from vidgauge.reference_models.resizing import resized
 from vidgauge.reference_models.systems.make_a_video import MakeAVideo
 
 NAMES = ["clip", "prior", "decoder-images", "ssr1-images", "ssr2-images", "decoder", "ssr1", "interpolation"]
