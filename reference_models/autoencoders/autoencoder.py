@@ -1,6 +1,7 @@
 """What every autoencoder is: a video in, a distribution of latents; latents in, a video."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -77,6 +78,11 @@ class Autoencoder(System):
     def decode(self, latents_bcthw: Tensor) -> Tensor:
         """Normalised latents to a video (B, 3, T, H, W), about [-1, 1]."""
         return self.reconstruct(self.normalisation.undone(latents_bcthw))
+
+    @torch.no_grad()
+    def measure_(self, videos: Iterable[Tensor]) -> None:
+        """Fit the normalisation to the latents of some videos, (B, 3, T, H, W) each."""
+        self.normalisation.fit_([self.posterior(video_bcthw).mean for video_bcthw in videos])
 
     def forward(self, video_bcthw: Tensor) -> Tensor:
         """(B, 3, T, H, W) to the same: encoded to means, decoded again."""

@@ -4,7 +4,6 @@ Where the paper leaves a line out, the field says so.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from vidgauge.reference_models.cost import Grid
 
@@ -37,35 +36,6 @@ class Hyperparameters:
     """Whether the variance of a sampling step is predicted beside eps, as DiT does. Not stated; ours."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a model is trained and sampled; defaults are the paper's, or ours where it is silent."""
-
-    image_steps: int = 500_000
-    """Of the first phase, without temporal layers. The paper has 300,000 more on images of twice the size."""
-    image_batch: int = 2048
-    video_steps: int
-    """Of the second phase, all parameters. Not stated."""
-    video_batch: int = 128
-    learning_rate: float = 1e-4
-    decay: Literal["constant", "cosine"] = "constant"
-    ema: float = 0.9999
-    """Not stated; ours, as DiT."""
-    stride: int = 1
-    """Every how many frames of the data make a clip; the paper takes 4 of 24 in a second."""
-    motion_free: float = 0.2
-    """How often a clip is an image repeated, with the identity as the mask of temporal attention. Not stated; ours."""
-    unconditional: float = 0.1
-    """How often the text is left out. Not stated; ours."""
-    target: Literal["eps", "v"] = "eps"
-    sampling_steps: int = 50
-    """Of DDIM. Not stated; ours."""
-    text_scale: float = 7.5
-    """l_T."""
-    motion_scale: float = 1.1
-    """l_M; the paper has 1.0 to 1.3."""
-
-
 XL2 = Hyperparameters(layers=28, width=1152)
 """DiT-XL's depth, width and patch."""
 G2 = Hyperparameters(layers=48, width=1664)
@@ -74,9 +44,8 @@ XL2_IMAGE = replace(XL2, grid=(1, 32, 32), video=False)
 G2_IMAGE = replace(XL2_IMAGE, layers=48, width=1664)
 
 SMALL = Hyperparameters(
-    grid=(16, 32, 32),
-    channels=3,
-    patch=4,
+    grid=(16, 8, 8),
+    patch=1,
     layers=8,
     width=192,
     heads=6,
@@ -85,25 +54,6 @@ SMALL = Hyperparameters(
     pooled_channels=128,
     learned_sigma=False,
 )
-"""Ours: pixels in the place of latents, for one GPU."""
-SMALL_RECIPE = Recipe(
-    image_steps=100_000, image_batch=256, video_steps=100_000, video_batch=32, ema=0.999, text_scale=3.0
-)  # fmt: skip
-
-TINY = replace(
-    SMALL, layers=6, width=64, heads=4, text_channels=(32, 32), pooled_channels=32
-)  # fmt: skip
-"""Ours: for two cores of a CPU."""
-TINY_RECIPE = Recipe(
-    image_steps=2_000,
-    image_batch=16,
-    video_steps=3_000,
-    video_batch=2,
-    learning_rate=2e-3,
-    decay="cosine",
-    ema=0.995,
-    target="v",
-    sampling_steps=16,
-    text_scale=2.0,
-)
-"""v in the place of eps, whose colours a few steps of sampling do not settle."""
+"""Ours, for one GPU: latents of 32 x 32 pixels through an autoencoder of f = 4."""
+TINY = replace(SMALL, layers=4, width=64, heads=4, text_channels=(32, 32), pooled_channels=32)
+"""Ours, for two cores of a CPU."""

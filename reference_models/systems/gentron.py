@@ -1,10 +1,10 @@
 """GenTron (Chen, Xu, Ren et al., arXiv 2312.04557): DiT with text by cross-attention, and with attention over time.
 
 What the paper leaves open is marked "not stated; ours". Its sizes are in ``gentron/hyperparameters.py``, motion-free
-guidance is in ``gentron/motion.py``.
+guidance is in ``gentron/motion.py``, training and sampling in ``gentron/text_to_video.py``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,29 +13,16 @@ from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.cost import Grid
-from vidgauge.reference_models.diffusion import (
-    Ddim,
-    Denoise,
-    DiscreteSchedule,
-    Level,
-    Noise,
-    denoiser,
-    linear_betas,
-    loss,
-    sample,
-)
-from vidgauge.reference_models.diffusion.thresholding import clipped
-from vidgauge.reference_models.gentron import hyperparameters
-from vidgauge.reference_models.gentron.hyperparameters import Hyperparameters, Recipe
-from vidgauge.reference_models.gentron.motion import motion_guided, motion_masks, still_clip
+from vidgauge.reference_models.gentron import hyperparameters, recipes
+from vidgauge.reference_models.gentron.hyperparameters import Hyperparameters
 from vidgauge.reference_models.gentron.places import places_in_frame, places_in_time
+from vidgauge.reference_models.gentron.recipes import Recipe
+from vidgauge.reference_models.gentron.text_to_video import TextToVideo
 from vidgauge.reference_models.layers.cross_attention import CrossAttention
 from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
-from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, counted, to_frames
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
-from vidgauge.reference_models.text import Text, WordEncoder, dropped, joined
 from vidgauge.reference_models.transformer.modulation import Last, bare_norm, modulated
 from vidgauge.reference_models.transformer.patches import from_patches, patches
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
@@ -238,140 +225,9 @@ class OverTime(nn.Module):
         return out
 
 
-class Captions(NamedTuple):
-    """The same captions from both encoders."""
-
-    clip: Text
-    t5: Text
-
-
-class TextToVideo(Pipeline):
-    """The model of clips, begun as a model of images; sampled with guidance by text and by motion.
-
-    Our own text encoders stand where the paper has CLIP and T5, and are trained with the network.
-
-    Args:
-        model: one of ``gentron.hyperparameters``, of pixels and without a learned sigma.
-        recipe: how it is trained and sampled.
-        fps: of the videos that it is trained on.
-    """
-
-    def __init__(self, model: Hyperparameters, recipe: Recipe, fps: float = 8.0) -> None:
-        super().__init__()
-        assert model.video
-        assert not model.learned_sigma
-        self.model, self.recipe, self.fps = model, recipe, fps / recipe.stride
-        self.frames, self.height, self.width = model.grid
-        self.network = GenTron(model)
-        (clip_channels, t5_channels), (clip_tokens, t5_tokens) = model.text_channels, model.text_tokens
-        self.clip = WordEncoder(clip_channels, model.pooled_channels, length=clip_tokens)
-        self.t5 = WordEncoder(t5_channels, 1, length=t5_tokens)  # whose pooled vector is not used
-        with torch.device("cpu"):  # where schedules are, whatever the network is on
-            self.schedule = DiscreteSchedule(linear_betas())
-
-    def phases(self) -> list[Phase]:
-        """Images, without temporal layers; then clips, with them. All that is there is trained."""
-        images = self._phase("images", self.loss_of_images, self.recipe.image_steps, self.recipe.image_batch)
-        return [images, self._phase("clips", self.loss_of_clips, self.recipe.video_steps, self.recipe.video_batch)]
-
-    def loss_of_images(self, step: Step) -> Tensor:
-        """Of the image model."""
-        images = step.images(height=self.height, width=self.width)
-        return self._loss(step, images.video_bcthw, images.captions, None, temporal=False)
-
-    def loss_of_clips(self, step: Step) -> Tensor:
-        """Of the video model: some clips, at random, are "motion-free", images repeated in a mask of the identity."""
-        still_b = torch.rand(step.batch, generator=step.generator) < self.recipe.motion_free
-        moving, still = int((~still_b).sum()), int(still_b.sum())
-        parts: list[Tensor] = []
-        captions: tuple[str, ...] = ()
-        if moving:
-            grid, stride = {"frames": self.frames, "height": self.height, "width": self.width}, self.recipe.stride
-            clips = step.clips(moving, **grid, stride=stride)
-            parts, captions = [clips.video_bcthw], clips.captions
-        if still:
-            images = step.images(still, height=self.height, width=self.width)
-            parts, captions = [*parts, still_clip(images.video_bcthw, self.frames)], captions + images.captions
-        x = torch.cat(parts)
-        moving_b = torch.arange(len(x), device=x.device) < moving
-        return self._loss(step, x, captions, motion_masks(moving_b, self.frames), temporal=True)
-
-    def sample(
-        self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
-    ) -> Iterator[Tensor]:
-        """One clip a caption, all frames at once; see ``Pipeline``. ``options.guidance`` is l_T."""
-        device = next(self.parameters()).device
-        noise, steps = Noise(noise_seeds), options.steps_or(self.recipe.sampling_steps)
-        z = noise.like(torch.empty(len(captions), 3, *self.model.grid, device=device))
-        # Estimates are clipped: what is made are pixels (not stated; ours).
-        denoise = clipped(self._denoiser(captions, options, device))
-        x = sample(denoise, z, self.schedule, steps, Ddim(), noise, counted(advance, steps))
-        yield to_frames(x)
-
-    def _phase(self, name: str, loss_of: Callable[[Step], Tensor], steps: int, batch: int) -> Phase:
-        recipe = self.recipe
-        return Phase(
-            name=name,
-            trains=("network", "clip", "t5"),
-            loss=loss_of,
-            steps=steps,
-            batch=batch,
-            learning_rate=recipe.learning_rate,
-            decay=recipe.decay,
-            ema=recipe.ema,
-        )
-
-    def _loss(
-        self, step: Step, x: Tensor, captions: Sequence[str], frame_mask: Tensor | None, *, temporal: bool
-    ) -> Tensor:
-        """Squared error of the target at a random step; some captions, at random, are left out."""
-        eps, level = step.noise(x), self.schedule.draw(len(x), step.generator).on(x.device)
-        keep_b = torch.rand(len(x), generator=step.generator) >= self.recipe.unconditional
-        read, nothing = self._read(captions), self._nothing(len(x))
-        text = Captions(*(dropped(a, b, keep_b) for a, b in zip(read, nothing, strict=True)))
-        found = self._called(level.noised(x, eps), level, text, frame_mask, temporal=temporal)
-        return loss(self.recipe.target, found, x, eps, level).mean()
-
-    def _denoiser(self, captions: Sequence[str], options: Sampling, device: torch.device) -> Denoise:
-        """With text and motion, with motion alone, with neither: in one batch, for ``motion_guided``."""
-        recipe, batch = self.recipe, len(captions)
-        scale = options.guidance_or(recipe.text_scale)
-        with torch.no_grad():
-            text = self._read(captions)
-        moving_b = torch.full((batch,), options.temporal, device=device)
-        guided = (scale, recipe.motion_scale) != (1, 1)
-        if guided:
-            nothing = self._nothing(2 * batch)
-            text = Captions(*(joined(a, b) for a, b in zip(text, nothing, strict=True)))
-            moving_b = torch.cat([moving_b, moving_b, torch.zeros_like(moving_b)])
-        frame_mask = motion_masks(moving_b, self.frames)
-
-        def call(z: Tensor, level: Level) -> Tensor:
-            return self._called(z, level, text, frame_mask, temporal=True)
-
-        denoise = denoiser(call, recipe.target)
-        return motion_guided(denoise, scale, recipe.motion_scale) if guided else denoise
-
-    def _called(self, z: Tensor, level: Level, text: Captions, frame_mask: Tensor | None, *, temporal: bool) -> Tensor:
-        clip, t5 = text
-        found: Tensor = self.network(
-            z,
-            level.told_b,
-            clip.tokens_bnc,
-            t5.tokens_bnc,
-            clip.pooled_bc,
-            clip.mask_bn,
-            t5.mask_bn,
-            frame_mask,
-            temporal=temporal,
-        )
-        return found
-
-    def _read(self, captions: Sequence[str]) -> Captions:
-        return Captions(self.clip(captions), self.t5(captions))
-
-    def _nothing(self, batch: int) -> Captions:
-        return Captions(self.clip.nothing(batch), self.t5.nothing(batch))
+def whole(recipe: Recipe) -> TextToVideo:
+    """The system itself."""
+    return TextToVideo(recipe, GenTron(recipe.network))
 
 
 def _register(name: str, summary: str, model: Hyperparameters, stated: Stated | None = None) -> None:
@@ -394,9 +250,6 @@ _register("g2", "text to 8x64x64 latents", hyperparameters.G2, _G2_VIDEO)
 _register(
     "g2-image", "text to images of 32x32 latents", hyperparameters.G2_IMAGE, Stated(3083.8e6, "secondary", _MISSED)
 )
-for _name, _summary, _model, _recipe in (
-    ("small", "text to 16x32x32 pixels for one GPU", hyperparameters.SMALL, hyperparameters.SMALL_RECIPE),
-    ("tiny", "text to 16x32x32 pixels for two cores", hyperparameters.TINY, hyperparameters.TINY_RECIPE),
-):
-    _register(_name, _summary, _model)
-    PIPELINES.register(f"gentron/{_name}")(PipelinePreset(_summary, partial(TextToVideo, _model, _recipe)))
+for _name, _recipe, _machine in (("small", recipes.SMALL, "one GPU"), ("tiny", recipes.TINY, "two cores")):
+    _register(_name, f"text to 16x8x8 latents for {_machine}", _recipe.network)
+    PIPELINES.register(f"gentron/{_name}")(PipelinePreset(f"text to 16x32x32 for {_machine}", partial(whole, _recipe)))

@@ -90,7 +90,7 @@ class LatentVideo(Pipeline):
     def image_loss(self, step: Step) -> Tensor:
         """Equation 1: of the image model. The latents are measured before the first step."""
         if step.number == 0:
-            self._measure(step)
+            self.autoencoder.measure_([step.images(MEASURED, height=self.height, width=self.width).video_bcthw])
         images = step.images(height=self.height, width=self.width)
         return self._loss(step, images.video_bcthw, images.captions, temporal=False)
 
@@ -189,12 +189,6 @@ class LatentVideo(Pipeline):
             for encoder in (self.text, self.time_text)
         )
         return text, Call(text.mask_bn, time_text_bnc=time_text.tokens_bnc, temporal=temporal)
-
-    def _measure(self, step: Step) -> None:
-        """Fit the normalisation to latents of what is trained on."""
-        images = step.images(MEASURED, height=self.height, width=self.width)
-        with torch.no_grad():
-            self.autoencoder.normalisation.fit_([self.autoencoder.posterior(images.video_bcthw).mean])
 
     @torch.no_grad()
     def _begin_interpolation(self) -> None:

@@ -242,10 +242,8 @@ class LatentVideo(Pipeline):
 
     def _measure(self, step: Step) -> None:
         """Fit the normalisation to latents of what is trained on."""
-        with torch.no_grad():
-            drawn = range(-(-MEASURED // step.batch))
-            latents = [self.autoencoder.posterior(self._clips(step).video_bcthw).mean for _ in drawn]
-        self.autoencoder.normalisation.fit_(latents)
+        batches = range(-(-MEASURED // step.batch))
+        self.autoencoder.measure_(self._clips(step).video_bcthw for _ in batches)
 
     def _clips(self, step: Step) -> Clips:
         return step.clips(frames=self.length, height=self.height, width=self.width)

@@ -1,4 +1,4 @@
-"""GenTron trained and sampled: images first, clips with and without motion, and guidance by both."""
+"""GenTron trained and sampled: images first, clips with and without motion, guidance by both, all on latents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -6,21 +6,28 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
-from vidgauge.reference_models.gentron.hyperparameters import Hyperparameters, Recipe
+from vidgauge.reference_models.autoencoders.sizes import ImageSize
+from vidgauge.reference_models.gentron.hyperparameters import Hyperparameters
+from vidgauge.reference_models.gentron.recipes import Recipe
+from vidgauge.reference_models.gentron.text_to_video import TextToVideo
 from vidgauge.reference_models.pattern import everything, itself
-from vidgauge.reference_models.pipeline import Clips, Sampling, Step, no_advance
+from vidgauge.reference_models.pipeline import Clips, Sampling, Step, no_advance, to_frames
 from vidgauge.reference_models.systems import build_pipeline
-from vidgauge.reference_models.systems.gentron import Block, GenTron, TextToVideo
+from vidgauge.reference_models.systems.gentron import Block, GenTron, whole
 from vidgauge.reference_models.training.trainer import Course
 
 FRAMES = 3
 MODEL = Hyperparameters(
-    grid=(FRAMES, 4, 4), channels=3, patch=2, layers=2, width=16, heads=2, text_channels=(16, 32), text_tokens=(4, 6),
+    grid=(FRAMES, 4, 4), channels=2, patch=2, layers=2, width=16, heads=2, text_channels=(16, 32), text_tokens=(4, 6),
     pooled_channels=8, learned_sigma=False,
 )  # fmt: skip
 RECIPE = Recipe(
-    image_steps=20, image_batch=8, video_steps=20, video_batch=4, learning_rate=1e-2, ema=0.9, motion_free=0.5,
-    sampling_steps=3, text_scale=3.0,
+    autoencoder=ImageSize(
+        grid=(FRAMES, 8, 8), base=4, multipliers=(1, 1), blocks=1, latent_channels=2, groups=2, scale=None
+    ),
+    network=MODEL, autoencoder_steps=40, autoencoder_batch=8, autoencoder_learning_rate=1e-2, image_steps=40,
+    image_batch=8, video_steps=30, video_batch=4, learning_rate=3e-3, ema=0.9, motion_free=0.5, sampling_steps=3,
+    text_scale=3.0,
 )  # fmt: skip
 CAPTIONS = ["a red star", "a green ring"]
 PLAIN = Sampling()
@@ -43,7 +50,7 @@ class Asked:
 
 def randomised(recipe: Recipe = RECIPE, seed: int = 0) -> TextToVideo:
     generator = torch.Generator().manual_seed(seed)
-    pipeline = TextToVideo(MODEL, recipe).eval()
+    pipeline = whole(recipe).eval()
     with torch.no_grad():
         for parameter in pipeline.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
@@ -73,14 +80,17 @@ def over_time(network: GenTron) -> list[torch.nn.Parameter]:
 
 def test_images_come_first_and_teach_nothing_about_time() -> None:
     pipeline, data = randomised(), Asked()
-    images, clips = pipeline.phases()
+    _, images, clips = pipeline.phases()
     torch.autograd.backward(images.loss(step(data=data)))
-    assert data.draws == [(4, 1)]
+    assert data.draws == [(256, 1), (4, 1)]  # the first step measures the latents
     assert all(parameter.grad is None for parameter in over_time(pipeline.network))
     torch.autograd.backward(clips.loss(step(data=data)))
     assert all(parameter.grad is not None for parameter in over_time(pipeline.network))
     silent = {name for name, x in pipeline.named_parameters() if x.grad is None}
-    assert silent == {f"t5.{name}" for name in ("score.weight", "score.bias", "project.weight", "project.bias")}
+    autoencoder = {f"autoencoder.{name}" for name, _ in pipeline.autoencoder.named_parameters()}
+    assert silent - autoencoder == {
+        f"t5.{name}" for name in ("score.weight", "score.bias", "project.weight", "project.bias")
+    }
 
 
 def test_some_clips_are_images_that_stand_still() -> None:
@@ -92,7 +102,7 @@ def test_some_clips_are_images_that_stand_still() -> None:
     for z, *_, mask in calls:
         assert z is not None
         assert mask is not None
-        assert z.shape == (4, 3, FRAMES, 4, 4)
+        assert z.shape == (4, 2, FRAMES, 4, 4)
         moving = int((mask == everything(FRAMES)).all((1, 2)).sum())
         assert torch.equal(mask, torch.stack([everything(FRAMES)] * moving + [itself(FRAMES)] * (4 - moving)))
         shares.append(moving)
@@ -106,7 +116,7 @@ def test_some_clips_are_images_that_stand_still() -> None:
 @pytest.mark.parametrize(("share", "draws"), [(0.0, [(4, FRAMES)]), (1.0, [(4, 1)])])
 def test_all_or_none_with_motion(share: float, draws: list[tuple[int, int]]) -> None:
     data = Asked()
-    loss = TextToVideo(MODEL, replace(RECIPE, motion_free=share)).loss_of_clips(step(data=data))
+    loss = whole(replace(RECIPE, motion_free=share)).loss_of_clips(step(data=data))
     assert data.draws == draws
     assert loss.item() == pytest.approx(1, abs=0.2)  # a new model says 0, and eps has a variance of 1
 
@@ -145,7 +155,7 @@ def test_three_passes_in_one_batch() -> None:
 def test_a_video_follows_from_its_caption_and_seed() -> None:
     pipeline = randomised()
     frames = made(pipeline)
-    assert (frames.shape, frames.dtype) == ((2, FRAMES, 4, 4, 3), torch.uint8)
+    assert (frames.shape, frames.dtype) == ((2, FRAMES, 8, 8, 3), torch.uint8)
     (alone,) = pipeline.sample(CAPTIONS[1:], [1], PLAIN, no_advance)
     assert (alone[0].int() - frames[1].int()).abs().max() <= 1
     assert not torch.equal(made(pipeline, captions=["", ""]), frames)
@@ -155,7 +165,7 @@ def test_a_video_follows_from_its_caption_and_seed() -> None:
 def test_without_time_the_temporal_layers_mix_nothing() -> None:
     """Each frame is what its own noise makes it: other noise in the last frame leaves the others as they are."""
     pipeline = randomised()
-    z = torch.randn(1, 3, FRAMES, 4, 4, generator=torch.Generator().manual_seed(0))
+    z = torch.randn(1, 2, FRAMES, 4, 4, generator=torch.Generator().manual_seed(0))
     other = torch.cat([z[:, :, :-1], -z[:, :, -1:]], 2)
     level = pipeline.schedule.level(torch.tensor([500]))
     for temporal in (True, False):
@@ -170,14 +180,40 @@ def test_steps_are_told() -> None:
     assert told == [(1, 2), (2, 2)]
 
 
-def test_both_phases_learn() -> None:
+def test_a_perfect_model_gives_its_video() -> None:
+    pipeline = randomised(replace(RECIPE, motion_scale=1.0))
+    x = torch.randn(1, 2, FRAMES, 4, 4, generator=torch.Generator().manual_seed(5))
+
+    def perfect(z: torch.Tensor, step_b: torch.Tensor, *_: object, temporal: bool) -> torch.Tensor:
+        assert temporal
+        level = pipeline.schedule.level(step_b)
+        return (z - level.alpha_b.float() * x) / level.sigma_b.float()
+
+    pipeline.network.forward = perfect  # type: ignore[assignment, method-assign] # in the place of a trained one
+    found = made(pipeline, Sampling(steps=20, guidance=1.0), ["a star"])
+    with torch.no_grad():
+        expected = to_frames(pipeline.autoencoder.decode(x))
+    assert (found.int() - expected.int()).abs().max() <= 1
+
+
+def test_every_phase_learns() -> None:
     torch.manual_seed(0)
-    pipeline = TextToVideo(MODEL, RECIPE)
+    pipeline = whole(RECIPE)
     for phase in pipeline.phases():
         course = Course(pipeline, phase, phase.steps, seed=0)
         losses = [course.step(number, Asked(), "cpu") for number in range(phase.steps)]
         course.average.give()
         assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_latents_are_measured_before_the_first_step() -> None:
+    pipeline = randomised()
+    pipeline.loss_of_images(step())
+    video = Asked().draw(64, 1, 8, 8, 1, torch.Generator().manual_seed(7)).video_bcthw
+    with torch.no_grad():
+        x = pipeline.autoencoder.encode(video).transpose(0, 1).flatten(1)
+    assert torch.allclose(x.mean(1), torch.zeros(2), atol=0.2)
+    assert torch.allclose(x.std(1), torch.ones(2), atol=0.2)
 
 
 @pytest.mark.parametrize(("name", "most"), [("gentron/tiny", 0.8e6), ("gentron/small", 11e6)])
