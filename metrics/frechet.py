@@ -7,12 +7,13 @@ exist, else eigenvectors. The popular ``sqrtm(C_a @ C_b)`` is avoided: with fewe
 singular and not symmetric, and some SciPy versions then return numbers that are wrong by orders of magnitude.
 """
 
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import iadd
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import blas, lapack
 
 from vidgauge.errors import UsageError, near_misses
@@ -48,7 +49,7 @@ CONVENTIONS: dict[FrechetConvention, Convention] = {
 }
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_BLOCK = 256  # rows that are weighted at a time, so that they are still in the processor's cache when multiplied
+_BLOCK = 2048  # rows that are weighted at a time: few enough to take little memory, and enough for BLAS
 _STRIP = 64  # columns
 _RANK = 1e-12  # of the largest variance: what a factor of lower rank may leave out
 _DEFINITE = 1e-10  # of squared pivots: a Cholesky factor with smaller ones has lost digits that eigenvectors keep
@@ -181,14 +182,16 @@ class _Samples:
             return self._of_rows(self._in_memory.take(kept, axis=0), counts_n[kept])
         mean = counts_n @ self._in_memory / total
         weights = np.sqrt(counts_n / (total - self._ddof))[:, None]
-        covariance: Array = np.zeros((len(mean), len(mean)), order="F")
-        for start in range(0, len(kept), _BLOCK):
-            chosen = kept[start : start + _BLOCK]
+
+        def squared(chosen: NDArray[np.intp]) -> Array:
             rows = self._in_memory.take(chosen, axis=0)
             rows -= mean
             rows *= weights[chosen]
-            covariance = blas.dsyrk(1.0, rows.T, beta=1.0, c=covariance, overwrite_c=1)
-        return self._of_covariance(mean, covariance)
+            # Not SciPy's dsyrk, which keeps the interpreter's lock: replicates are computed in several threads.
+            return rows.T @ rows
+
+        blocks = (kept[start : start + _BLOCK] for start in range(0, len(kept), _BLOCK))
+        return self._of_covariance(mean, reduce(iadd, map(squared, blocks)).T)
 
     def influence(self, offset: Array, transport: Array) -> Array:
         """By `FrechetDistance.influences`, given ``m_a - m_b`` and ``W_a``."""

@@ -382,6 +382,18 @@ def test_resamplings_may_run_in_threads() -> None:
     assert at_once == [FrechetDistance(*sets)(*counts) for counts in drawn]
 
 
+def test_resamplings_of_many_samples_equal_the_plain_loop() -> None:
+    """More than are squared at once."""
+    generator = np.random.default_rng(6)
+    sets = two_sets(4000, 5000, 20)
+    distance = FrechetDistance(*sets)
+    for _ in range(3):
+        drawn = [generator.integers(len(x), size=len(x)) for x in sets]
+        plain = frechet_distance_of_features(*(x[index] for x, index in zip(sets, drawn, strict=True)))
+        counts = [np.bincount(index, minlength=len(x)) for x, index in zip(sets, drawn, strict=True)]
+        assert distance(*counts) == pytest.approx(plain, rel=1e-9)
+
+
 def test_what_counts_may_lie_far_from_the_mean() -> None:
     """Of two clusters one alone is drawn."""
     a, b = two_sets(40, 50, 6)
