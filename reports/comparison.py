@@ -12,12 +12,14 @@ from typing import Any
 
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, Record, Subject
+from vidgauge.reports.choice import Choice
 from vidgauge.reports.configuration import config_text, split_keys
 from vidgauge.reports.footnotes import Footnotes, footnote_texts
-from vidgauge.reports.quantities import Scale, choose_scale, write
-from vidgauge.reports.ranking import Rank, canonical, contest, is_case, rank, task
+from vidgauge.reports.quantities import Scale, Written, choose_scale, write
+from vidgauge.reports.ranking import Rank, Standing, canonical, contest, is_case, standings, task
 
 _TITLES = {"videos": "Generated videos", "system": "Systems", "layer": "Layers"}  # in the order of the page
+EVERYTHING = Choice()
 _FIRST_MEASURES = ("latency", "ratio_to_baseline", "throughput", "peak_memory", "flops", "parameters")
 
 
@@ -30,7 +32,13 @@ class Cell:
     """As printed in the column's unit, or the status where there is no value."""
     interval: str
     """Such as ``[11.0, 13.5]``; empty where there is none, and a footnote says why."""
+    below: str
+    """How far the interval's low end lies below the value; empty where there is none, or the value is not inside."""
+    above: str
+    """How far its high end lies above; the same text where it is as far."""
     rank: Rank
+    place: int
+    """1 for the best of its contest, 2 for the next; 0 where it is not ranked."""
     footnotes: tuple[int, ...]
     """Numbers of the table's footnotes that are about this cell alone, from 1."""
     older: int
@@ -105,13 +113,20 @@ class Table:
         return [cell for row in self.rows for cell in row.cells if cell]
 
 
-def compare(records: Iterable[Record]) -> tuple[Table, ...]:
+def compare(records: Iterable[Record], choice: Choice = EVERYTHING) -> tuple[Table, ...]:
     """Group records into tables: scores of videos first, then systems, layers, and whatever else there is.
 
     Where the same subject, measure, protocol and environment was measured more than once, the latest record stands.
+
+    Args:
+        records: any iterable of records.
+        choice: which of them; rows and columns come in the order in which they were asked for.
+
+    Raises:
+        UsageError: where the choice names what is not among the records.
     """
     latest: dict[str, tuple[Record, int]] = {}
-    for record in records:
+    for record in choice.chosen(records):
         key = canonical([_identity(record.subject), record.measure.name, record.measure.unit])
         key += canonical([record.protocol.model_dump(), record.environment])
         standing, older = latest.get(key, (record, -1))
@@ -122,7 +137,7 @@ def compare(records: Iterable[Record]) -> tuple[Table, ...]:
         groups.setdefault((record.subject.kind, suite), []).append((record, older))
     order = [*_TITLES]
     kinds = sorted(groups, key=lambda group: order.index(group[0]) if group[0] in order else len(order))
-    return tuple(_table(kind, suite, groups[kind, suite]) for kind, suite in kinds)
+    return tuple(_table(kind, suite, groups[kind, suite], choice) for kind, suite in kinds)
 
 
 def _identity(subject: Subject) -> dict[str, Any]:
@@ -133,17 +148,18 @@ def _identity(subject: Subject) -> dict[str, Any]:
     return asked
 
 
-def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]]) -> Table:
+def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]], choice: Choice) -> Table:
     records = [record for record, _ in group]
     footnotes = Footnotes()
-    columns = _columns(records, footnotes)
+    columns = _columns(records, footnotes, choice)
     place = {key: index for index, key in enumerate(columns)}
     rivals = _fingerprints_of_rivals(records)
     rows: dict[str, tuple[Record, list[Cell | None]]] = {}
-    for (record, older), its_rank in zip(group, rank(records), strict=True):
+    for (record, older), standing in zip(group, standings(records), strict=True):
         key = _column_key(record)
         extra = [_which_protocol(record)] if len(rivals[key, task(record.subject)]) > 1 else []
-        cell = _cell(record, older, its_rank, columns[key], extra, footnotes)
+        numbers = footnotes.number(footnote_texts(record) + extra)
+        cell = make_cell(record, columns[key], standing, numbers, older)
         _place(cell, place[key], rows, len(columns))
     firsts = [record for record, _ in rows.values()]
     tasks = list(dict.fromkeys(task(record.subject) for record in firsts))
@@ -166,7 +182,9 @@ def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]]) -> Table:
         stub=(kind, *keys, *(["environment"] if len(environments) > 1 else [])),
         common=common,
         columns=tuple(columns.values()),
-        rows=tuple(sorted(finished, key=lambda row: tasks.index(row.task))),  # rivals stand together
+        rows=tuple(  # rivals stand together
+            sorted(finished, key=lambda row: (tasks.index(row.task), choice.row_place(row.subject.name)))
+        ),
         footnotes=footnotes.texts,
         environments=environments,
         superseded=sum(older for _, older in group),
@@ -198,13 +216,16 @@ def _which_protocol(record: Record) -> str:
     return f"under {record.protocol.name} with fingerprint {record.protocol.fingerprint}; not ranked against the others"
 
 
-def _columns(records: Sequence[Record], footnotes: Footnotes) -> dict[tuple[str, ...], Column]:
+def _columns(records: Sequence[Record], footnotes: Footnotes, choice: Choice) -> dict[tuple[str, ...], Column]:
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         groups.setdefault(_column_key(record), []).append(record)
     order = [*_FIRST_MEASURES]
-    keys = sorted(groups, key=lambda key: order.index(key[0]) if key[0] in order else len(order))
-    return {key: _column(groups[key], footnotes) for key in keys}
+
+    def stands(key: tuple[str, ...]) -> tuple[int, ...]:
+        return *choice.column_place(groups[key][0]), order.index(key[0]) if key[0] in order else len(order)
+
+    return {key: _column(groups[key], footnotes) for key in sorted(groups, key=stands)}
 
 
 def _column(records: Sequence[Record], footnotes: Footnotes) -> Column:
@@ -247,13 +268,13 @@ def _unequal_n(records: Sequence[Record]) -> list[str]:
     return ["n differs between rows: a measure biased in n, such as a Fréchet distance, does not compare across them"]
 
 
-def _cell(record: Record, older: int, its_rank: Rank, column: Column, extra: list[str], footnotes: Footnotes) -> Cell:
-    own = footnotes.number(footnote_texts(record) + extra)
-    numbers = tuple(number for number in own if number not in column.footnotes)
-    if record.value is None:
-        return Cell(record, record.status, "", "", numbers, older)
-    written = write(record.value, record.low, record.high, column.scale)
-    return Cell(record, written.value, written.interval, its_rank, numbers, older)
+def make_cell(record: Record, column: Column, standing: Standing, footnotes: Sequence[int], older: int = 0) -> Cell:
+    """The cell of one record, with those of its footnotes that its column does not have already."""
+    written = Written(record.status, "")
+    if record.value is not None:
+        written = write(record.value, record.low, record.high, column.scale)
+    numbers = tuple(number for number in footnotes if number not in column.footnotes)
+    return Cell(record, **vars(written), **standing._asdict(), footnotes=numbers, older=older)
 
 
 def _stub(record: Record, keys: tuple[str, ...], environments: tuple[str, ...]) -> tuple[str, ...]:

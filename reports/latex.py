@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vidgauge.reports.comparison import Cell, Column, Table
 from vidgauge.reports.quantities import THIN_SPACE
-from vidgauge.reports.wording import heading, legends, marks, one_line, origin, reading
+from vidgauge.reports.wording import UNDERLINED, heading, legends, marks, one_line, origin, reading
 
 HEAD = "% Written by vidgauge report. Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n"
 
@@ -128,10 +128,21 @@ def _cell(cell: Cell | None) -> str:
     value = _number(cell.value)
     if cell.record.status != "ok":
         value = rf"\textit{{{value}}}"
-    value = {"best": rf"\textbf{{{value}}}", "tied": rf"{value}$^{{\approx}}$", "": value}[cell.rank]
-    interval = rf"{{\scriptsize {_number(cell.interval)}}}" if cell.interval else ""
+    value = {1: rf"\textbf{{{value}}}", 2: rf"\underline{{{value}}}"}.get(cell.place, value)
+    value += r"$^{\approx}$" if cell.rank == "tied" else ""
+    interval = _interval(cell)
     verdict = rf"\textit{{{escape(cell.verdict)}}}" if cell.verdict else ""
     return " ".join(part for part in (value, interval, verdict) if part) + _marks(cell.footnotes)
+
+
+def _interval(cell: Cell) -> str:
+    """``± 9.0`` where it reaches as far up as down; above and below each other where not; else its ends."""
+    if not cell.interval:
+        return ""
+    below, above = _number(cell.below), _number(cell.above)
+    if not below:
+        return rf"{{\scriptsize {_number(cell.interval)}}}"
+    return rf"{{\scriptsize $\pm$ {below}}}" if below == above else rf"$^{{+{above}}}_{{-{below}}}$"
 
 
 def _number(text: str) -> str:
@@ -141,7 +152,7 @@ def _number(text: str) -> str:
 
 
 def _notes(table: Table) -> str:
-    sentences = [escape(remark) for remark in origin(table) + reading(table)]
+    sentences = [escape(remark) for remark in origin(table) + reading(table, UNDERLINED)]
     sentences += [f"{escape(titles)}: {escape(legend)}." for titles, legend in legends(table)]
     sentences += [f"{_marks((number,))} {escape(text)}." for number, text in enumerate(table.footnotes, 1)]
     return "\n".join(sentences)

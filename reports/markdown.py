@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from vidgauge.reports.comparison import Cell, Table
-from vidgauge.reports.wording import heading, legends, marks, one_line, origin, reading
+from vidgauge.reports.wording import UNDERLINED, heading, legends, marks, one_line, origin, reading
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -27,7 +27,7 @@ def _table(table: Table) -> str:
     lines = [f"## {escape(table.title)}", "", _line(headings)]
     lines.append(_line(["---"] * len(table.stub) + ["---:"] * len(table.columns)))
     lines += [_line([*map(escape, row.stub), *map(_cell, row.cells)]) for row in table.rows]
-    lines += ["", *(f"{escape(remark)}\n" for remark in origin(table) + reading(table))]
+    lines += ["", *(f"{escape(remark)}\n" for remark in origin(table) + reading(table, UNDERLINED))]
     lines += [f"- {escape(titles)}: {escape(legend)}" for titles, legend in legends(table)]
     lines += ["", *(f"{_marks((number,))} {escape(text)}  " for number, text in enumerate(table.footnotes, 1))]
     return "\n".join(lines).rstrip() + "\n"
@@ -40,10 +40,16 @@ def _line(cells: Sequence[str]) -> str:
 def _cell(cell: Cell | None) -> str:
     if cell is None:
         return ""
-    value = f"**{cell.value}**" if cell.rank == "best" else cell.value + (" ≈" if cell.rank == "tied" else "")
+    value = f"**{cell.value}**" if cell.place == 1 else f"<ins>{cell.value}</ins>" if cell.place == 2 else cell.value
+    tied = "≈" if cell.rank == "tied" else ""
     n = f"n={cell.record.n}" if cell.record.n > 1 else ""
-    parts = [value, cell.interval, escape(cell.verdict), n]
+    parts = [value, tied, _interval(cell), escape(cell.verdict), n]
     return " ".join(part for part in parts if part) + _marks(cell.footnotes)
+
+
+def _interval(cell: Cell) -> str:
+    """``± 9.0`` where it reaches as far up as down, else its ends."""
+    return f"± {cell.below}" if cell.below and cell.below == cell.above else cell.interval
 
 
 def _marks(numbers: Sequence[int]) -> str:

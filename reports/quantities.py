@@ -34,6 +34,10 @@ class Written:
     value: str
     interval: str
     """Such as ``[11.0, 13.5]``; empty where there is none."""
+    below: str = ""
+    """How far its low end lies below the value, to the same place; empty where the value is not inside."""
+    above: str = ""
+    """How far its high end lies above; the same text as ``below`` where no printed digit tells them apart."""
 
 
 def choose_scale(unit: str, values: Sequence[float]) -> Scale:
@@ -61,9 +65,22 @@ def write(value: float, low: float | None, high: float | None, scale: Scale) -> 
         digits = decimals + exponent if ends else _DIGITS_WITHOUT_INTERVAL - 1
         mantissa_digits = min(max(digits, 0), _MOST_DIGITS - 1)
         texts = [_scientific(number, mantissa_digits) for number in numbers]
+        margins = [_to_place(margin, mantissa_digits - exponent) for margin in _margins(numbers, decimals)]
     else:
         texts = [_fixed(number, max(decimals, 0)) for number in numbers]
-    return Written(value=texts[0], interval=f"[{texts[1]}, {texts[2]}]" if ends else "")
+        margins = [_fixed(margin, max(decimals, 0)) for margin in _margins(numbers, decimals)]
+    return Written(texts[0], f"[{texts[1]}, {texts[2]}]" if ends else "", *margins)
+
+
+def _margins(numbers: tuple[float, ...], decimals: int) -> tuple[float, ...]:
+    """How far the ends lie from the value; one and the same where they differ by less than what is printed."""
+    value, *ends = numbers
+    if not ends or not ends[0] <= value <= ends[1]:
+        return ()
+    below, above = value - ends[0], ends[1] - value
+    if abs(below - above) <= 0.5 * 10.0**-decimals:
+        below = above = (below + above) / 2
+    return below, above
 
 
 def _decimals(numbers: tuple[float, ...]) -> int:
@@ -86,6 +103,11 @@ def _fixed(number: float, decimals: int) -> str:
     text = f"{number:,.{decimals}f}".replace(",", THIN_SPACE)
     is_zero = not text.strip("-0.")
     return text.lstrip("-") if is_zero else text  # a rounded -0.004 is not "-0.00"
+
+
+def _to_place(number: float, decimals: int) -> str:
+    """In scientific notation, up to this place after the point."""
+    return _scientific(number, max(decimals + _exponent(number), 0)) if number else "0"
 
 
 def _scientific(number: float, digits: int) -> str:

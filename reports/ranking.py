@@ -3,11 +3,21 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from vidgauge.record import Record, Subject
 
 Rank = Literal["best", "tied", ""]
+
+
+class Standing(NamedTuple):
+    """How a record stands among those that it may be ranked against."""
+
+    rank: Rank
+    """Best, tied (its interval overlaps the best one's), or nothing."""
+    place: int
+    """1 for the best value, 2 for the next; equal values share one. 0 where nothing is ranked."""
+
 
 _CASE_KEYS = ("suite", "case", "batch", "shape", "dtype", "device", "direction", "threads")
 """What a benchmark case asks of every layer; the rest (layout, backend, heads) is the layer's own answer to it."""
@@ -51,8 +61,8 @@ def contest(record: Record) -> tuple[str, ...]:
     )
 
 
-def rank(records: Sequence[Record]) -> list[Rank]:
-    """The rank of each record: best, tied (its interval overlaps the best one's), or nothing.
+def standings(records: Sequence[Record]) -> list[Standing]:
+    """How each record stands in its contest.
 
     Nothing is ranked alone, where no way is better, or where all values are equal.
     """
@@ -60,23 +70,21 @@ def rank(records: Sequence[Record]) -> list[Rank]:
     for index, record in enumerate(records):
         if record.value is not None and record.measure.better != "neither" and not _random(record):
             contests[contest(record)].append(index)
-    ranks: list[Rank] = [""] * len(records)
+    found = [Standing("", 0)] * len(records)
     for rivals in contests.values():
-        if len({records[index].value for index in rivals}) > 1:
-            best = _best([records[index] for index in rivals])
+        values = sorted({records[index].value or 0.0 for index in rivals})
+        if len(values) > 1:
+            order = values if records[rivals[0]].measure.better == "lower" else values[::-1]
+            places = {value: place for place, value in enumerate(order, 1)}
+            best = next(records[index] for index in rivals if records[index].value == order[0])
             for index in rivals:
-                ranks[index] = _stands(records[index], best)
-    return ranks
+                found[index] = Standing(_stands(records[index], best), places[records[index].value or 0.0])
+    return found
 
 
 def _random(record: Record) -> bool:
     """Whether a network of random weights judged: such a number ranks nothing."""
     return record.details.get("protocol", {}).get("random_weights") is not None
-
-
-def _best(rivals: list[Record]) -> Record:
-    sign = 1 if rivals[0].measure.better == "lower" else -1
-    return min(rivals, key=lambda rival: sign * (rival.value or 0.0))
 
 
 def _stands(rival: Record, best: Record) -> Rank:

@@ -107,10 +107,7 @@ class Store:
 
     def export_parquet(self, path: Path) -> None:
         """Write ``to_pandas`` as Parquet; needs the ``parquet`` extra."""
-        try:
-            self.to_pandas().to_parquet(path, index=False)
-        except ImportError as error:
-            raise VidgaugeError("Parquet needs pyarrow; install it with: pip install 'vidgauge[parquet]'") from error
+        path.write_bytes(to_parquet(self.to_pandas()))
 
     def close(self) -> None:
         """Close the file."""
@@ -144,6 +141,18 @@ def to_pandas(records: Iterable[Record]) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.DataFrame([_row(record) for record in records])
+
+
+def to_parquet(frame: "pd.DataFrame") -> bytes:
+    """The frame as the bytes of a Parquet file.
+
+    Raises:
+        VidgaugeError: where pyarrow, of the extra ``parquet``, is not installed.
+    """
+    try:
+        return frame.to_parquet(index=False)
+    except ImportError as error:
+        raise VidgaugeError("Parquet needs pyarrow; install it with: pip install 'vidgauge[parquet]'") from error
 
 
 def _row(record: Record) -> dict[str, object]:

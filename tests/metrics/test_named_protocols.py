@@ -25,7 +25,7 @@ from vidgauge.metrics.protocols import PROTOCOLS, Protocol
 from vidgauge.metrics.protocols.shapes import in_shapes
 from vidgauge.metrics.weights import CARDS
 from vidgauge.record import Record
-from vidgauge.reports.ranking import rank
+from vidgauge.reports.ranking import standings
 
 NAMED = [
     *("fvd.tf", "fvd.stylegan-v", "fvd.videogpt", "fvd.tats", "fvd.digan", "fvd.cd-fvd-i3d", "fvd.magvit"),
@@ -146,7 +146,8 @@ def test_random_weights_are_another_protocol_and_never_ranked(videos: Path) -> N
 
     def scored(seed: int | None) -> Sequence[str]:
         pairs = [(videos / "real", made) for made in (videos / "made", videos / "real")]
-        return rank([score(*pair, ["kvd.shapes"], random_weights=seed, workers=0)[0] for pair in pairs])
+        records = [score(*pair, ["kvd.shapes"], random_weights=seed, workers=0)[0] for pair in pairs]
+        return [standing.rank for standing in standings(records)]
 
     assert "best" in scored(None)
     assert scored(0) == ["", ""]

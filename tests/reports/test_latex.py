@@ -1,13 +1,15 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from vidgauge.record import Record
+from vidgauge.record import ProtocolRef, Record
 from vidgauge.reports import table
 
+Make = Callable[..., Record]
 LONE_SPECIAL = re.compile(r"(?<!\\)[%#_~]")
 
 
@@ -39,8 +41,8 @@ def test_it_is_a_booktabs_table_with_arrows_caption_and_note(store_records: list
         r"fvd $\downarrow$",
         r"is $\uparrow$",
         r"latency $\downarrow$ (ms)",
-        r"\textbf{80.5} {\scriptsize [71.5, 89.5]}",
-        r"4.40$^{\approx}$",
+        r"\textbf{80.5} {\scriptsize $\pm$ 9.0}",
+        r"\underline{4.40}$^{\approx}$",
         r"\textit{oom}",
         r"axial\_attention",
         "protocol fvd.shapes (aaaaaaaaaaaaaaaa), n = 62 to 64",
@@ -48,6 +50,30 @@ def test_it_is_a_booktabs_table_with_arrows_caption_and_note(store_records: list
         r"Embedded Moving Shapes world",
     ):
         assert expected in text
+
+
+def test_an_interval_that_is_not_symmetric_has_its_margins_above_and_below(make_record: Make) -> None:
+    ends = {"level": 0.95, "no_interval": ""}
+    lopsided = make_record("fvd", 80.5, name="a", low=78.0, high=89.25, **ends)
+    aside = make_record("fvd", 95.0, name="b", low=70.0, high=80.0, **ends)  # a bootstrap's may leave its value out
+    text = table([lopsided, aside], "latex")
+    _structure(text)
+    assert r"\textbf{80.5} $^{+8.8}_{-2.5}$" in text
+    assert r"\underline{95.0}$^{\approx}$ {\scriptsize [70.0, 80.0]}" in text
+
+
+def test_the_second_is_underlined_inside_one_protocol_alone(make_record: Make) -> None:
+    ours = [make_record("fvd", value, name=f"a{value}") for value in (5.0, 7.0, 9.0)]
+    other = ProtocolRef(name="fvd.other", fingerprint="bbbbbbbbbbbbbbbb")
+    theirs = make_record("fvd", 1.0, name="b", protocol=other)
+    for text, best, second in (
+        (table([*ours, theirs], "latex"), r"\textbf{%g}", r"\underline{%g}"),
+        (table([*ours, theirs]), "**%g**", "<ins>%g</ins>"),
+    ):
+        assert best % 5 in text
+        assert second % 7 in text
+        assert not any(mark % value in text for mark in (best, second) for value in (1, 9))
+        assert "second underlined" in text
 
 
 def test_every_special_character_is_escaped(hostile_records: list[Record]) -> None:

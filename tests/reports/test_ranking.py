@@ -5,9 +5,27 @@ import pytest
 
 from vidgauge.environment import Environment
 from vidgauge.record import ProtocolRef, Record
-from vidgauge.reports.ranking import rank
+from vidgauge.reports.ranking import standings
 
 Make = Callable[..., Record]
+
+
+def rank(records: list[Record]) -> list[str]:
+    return [standing.rank for standing in standings(records)]
+
+
+def test_places_count_values_and_equal_values_share_one(make_record: Make) -> None:
+    scores = [make_record("is", value, name=f"set-{index}") for index, value in enumerate((4.0, 5.0, 5.0, 3.0))]
+    lone = make_record("fvd", 1.0)
+    missing = make_record("is", None, name="none")
+    assert [standing.place for standing in standings([*scores, lone, missing])] == [2, 1, 1, 3, 0, 0]
+
+
+def test_places_are_counted_for_each_fingerprint_apart(make_record: Make) -> None:
+    other = ProtocolRef(name="fvd.shapes", fingerprint="bbbbbbbbbbbbbbbb")
+    ours = [make_record("fvd", value, name=f"a{value}") for value in (3.0, 1.0, 2.0)]
+    theirs = [make_record("fvd", value, name=f"b{value}", protocol=other) for value in (0.1, 0.2)]
+    assert [standing.place for standing in standings([*ours, *theirs])] == [3, 1, 2, 1, 2]
 
 
 def test_best_ties_and_the_rest(make_record: Make) -> None:

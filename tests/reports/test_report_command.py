@@ -2,6 +2,7 @@ import csv
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from vidgauge import cli
@@ -40,6 +41,19 @@ def test_json_and_chosen_formats(store: Path, tmp_path: Path, capsys: pytest.Cap
     assert [path.name for path in out.iterdir()] == ["tables.tex"]
 
 
+def test_a_choice_and_parquet(store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    command = ["report", str(store), "--out", str(out), "--measure", "is", "--measure", "fvd", "--subject", "v*"]
+    assert cli.run([*command, "--format", "parquet", "--format", "markdown"]) == 0
+    assert "| videos | is ↑ | fvd ↓" in (out / "tables.md").read_text()
+    frame = pd.read_parquet(out / "records.parquet")
+    assert set(frame["measure.name"]) == {"is", "fvd"}
+    assert set(frame["subject.name"]) == {"vdm-tiny"}
+    assert cli.run([*command, "--format", "parquet"]) == 0  # over its own
+    frame[["value"]].to_parquet(out / "records.parquet")
+    assert cli.run([*command, "--format", "parquet"]) == 2
+
+
 def test_a_second_report_replaces_the_first_and_nothing_else(store: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     command = ["report", str(store), "--out", str(out)]
@@ -71,6 +85,7 @@ def test_what_cannot_be_is_one_line(store: Path, tmp_path: Path, capsys: pytest.
         ([str(tmp_path / "empty.sqlite")], 2, "holds no records"),
         ([str(store), "--out", str(tmp_path / "file")], 2, "is a file"),
         ([str(store), "--format", "pdf"], 2, "no report format 'pdf'"),
+        ([str(store), "--measure", "fdv"], 2, "no record has the measure 'fdv'; did you mean 'fvd'"),
     ):
         assert cli.run(["report", *arguments]) == status
         error = capsys.readouterr().err

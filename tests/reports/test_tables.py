@@ -62,7 +62,7 @@ def test_markdown_has_a_row_for_each_subject_and_equal_columns(store_records: li
     assert {len(row) for row in _markdown_rows(scores)} == {5}
     assert len(_markdown_rows(scores)) == 2 + 3
     assert len(_markdown_rows(layers)) == 2 + 17
-    assert "**80.5** [71.5, 89.5] n=64" in scores
+    assert "**80.5** ± 9.0 n=64" in scores
     assert "fvd.shapes (aaaaaaaaaaaaaaaa)" in scores
     assert "1 older record was superseded" in scores
     assert "Embedded Moving Shapes world: honest inside it, says nothing outside it" in scores

@@ -1,4 +1,4 @@
-"""``vidgauge report``: a store as a page, as Markdown, as LaTeX and as CSV."""
+"""``vidgauge report``: a store as a page, as Markdown, LaTeX, CSV and Parquet."""
 
 import json as json_format
 from pathlib import Path
@@ -7,20 +7,33 @@ from typing import Annotated
 import typer
 
 _FORMATS = ("html", "markdown", "latex", "csv")
+Patterns = list[str] | None
 
 
 def report(
     store: Annotated[Path, typer.Argument(help="The store to read.")] = Path("vidgauge.sqlite"),
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("vidgauge-report"),
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help=f"One of {', '.join(_FORMATS)}; repeatable; all by default.")
+        Patterns,
+        typer.Option(
+            "--format",
+            help=f"One of {', '.join(_FORMATS)}, parquet; repeatable. [all but parquet]",
+        ),
     ] = None,
+    measure: Annotated[
+        Patterns, typer.Option(help="Only this measure, or pattern such as 'fvd*'; repeatable, in that order.")
+    ] = None,
+    subject: Annotated[Patterns, typer.Option(help="Only this system, layer or folder of videos; the same.")] = None,
+    suite: Annotated[Patterns, typer.Option(help="Only this suite of benchmarks; the same.")] = None,
+    protocol: Annotated[Patterns, typer.Option(help="Only this protocol; the same.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as a JSON object by format.")] = False,
 ) -> None:
     """Turn a store into one self-contained HTML page, Markdown, LaTeX and CSV."""
+    from vidgauge.reports.choice import Choice
     from vidgauge.reports.files import write_report
 
-    written = write_report(store, out, formats or list(_FORMATS))
+    choice = Choice.of(measure or (), subject or (), suite or (), protocol or ())
+    written = write_report(store, out, formats or list(_FORMATS), choice)
     if json:
         typer.echo(json_format.dumps({name: str(path) for name, path in written.items()}, indent=1))
     else:
