@@ -7,6 +7,7 @@ from vidgauge.reference_models.diffusion import Prediction
 from vidgauge.reference_models.gentron.hyperparameters import SMALL as SMALL_NETWORK
 from vidgauge.reference_models.gentron.hyperparameters import TINY as TINY_NETWORK
 from vidgauge.reference_models.gentron.hyperparameters import Hyperparameters
+from vidgauge.reference_models.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,16 +17,9 @@ class Recipe:
     autoencoder: ImageSize
     """Of images: each frame of a video is encoded for itself. The paper's is that of latent diffusion, as published."""
     network: Hyperparameters
-    autoencoder_steps: int
-    autoencoder_batch: int
-    autoencoder_learning_rate: float
-    image_steps: int
-    """Of the phase without temporal layers. The paper has 500,000 of 2,048 images, and 300,000 on larger ones."""
-    image_batch: int
-    video_steps: int
-    """Of the phase of all parameters. Not stated; the paper's batch is 128."""
-    video_batch: int
-    learning_rate: float = 1e-4
+    plans: dict[str, Plan]
+    """Of each phase: "autoencoder"; "images", without temporal layers (the paper: 500,000 steps of 2,048, and 300,000 on
+    larger ones); "clips", all parameters (the paper: 128 at once; how long is not stated). The paper's rate is 1e-4."""
     ema: float = 0.999
     """Not stated; ours."""
     stride: int = 1
@@ -46,27 +40,18 @@ class Recipe:
 SMALL = Recipe(
     autoencoder=IMAGE_SMALL,
     network=SMALL_NETWORK,
-    autoencoder_steps=40_000,
-    autoencoder_batch=64,
-    autoencoder_learning_rate=3e-4,
-    image_steps=100_000,
-    image_batch=256,
-    video_steps=100_000,
-    video_batch=32,
+    plans={
+        "autoencoder": Plan(40_000, 64, 3e-4),
+        "images": Plan(100_000, 256, 1e-4),
+        "clips": Plan(100_000, 32, 1e-4),
+    },
     text_scale=3.0,
 )
 """Ours, for one GPU. Steps and rates are first guesses: it has not been trained."""
 TINY = Recipe(
     autoencoder=IMAGE_TINY,
     network=TINY_NETWORK,
-    autoencoder_steps=1_000,
-    autoencoder_batch=16,
-    autoencoder_learning_rate=3e-3,
-    image_steps=2_000,
-    image_batch=32,
-    video_steps=3_000,
-    video_batch=4,
-    learning_rate=2e-3,
+    plans={"autoencoder": Plan(1_000, 16, 3e-3), "images": Plan(2_000, 32, 2e-3), "clips": Plan(3_000, 4, 2e-3)},
     ema=0.995,
     target="v",
     sampling_steps=16,

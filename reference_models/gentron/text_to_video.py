@@ -66,27 +66,13 @@ class TextToVideo(Pipeline):
 
     def phases(self) -> list[Phase]:
         """The autoencoder; images, without temporal layers; then clips, with them: all of the transformer."""
-        recipe, modelled = self.recipe, ("network", "clip", "t5")
-
-        def phase(
-            name: str, trains: tuple[str, ...], loss_of: Callable[[Step], Tensor], steps: int, batch: int, rate: float
-        ) -> Phase:
-            return Phase(name, trains, loss_of, steps, batch, rate, decay="cosine", ema=recipe.ema)
-
-        return [
-            phase(
-                "autoencoder",
-                ("autoencoder",),
-                self.autoencoder_loss,
-                recipe.autoencoder_steps,
-                recipe.autoencoder_batch,
-                recipe.autoencoder_learning_rate,
-            ),
-            phase(
-                "images", modelled, self.loss_of_images, recipe.image_steps, recipe.image_batch, recipe.learning_rate
-            ),
-            phase("clips", modelled, self.loss_of_clips, recipe.video_steps, recipe.video_batch, recipe.learning_rate),
+        network = ("network", "clip", "t5")
+        phases: list[tuple[str, tuple[str, ...], Callable[[Step], Tensor]]] = [
+            ("autoencoder", ("autoencoder",), self.autoencoder_loss),
+            ("images", network, self.loss_of_images),
+            ("clips", network, self.loss_of_clips),
         ]
+        return [self.recipe.plans[name].phase(name, trains, of, self.recipe.ema) for name, trains, of in phases]
 
     def autoencoder_loss(self, step: Step) -> Tensor:
         """Of images, whose latents are what everything else works on."""

@@ -199,17 +199,7 @@ class LatentVideo(Pipeline):
             own[name].copy_(given[name])
 
     def _phase(self, name: str, trains: Sequence[str], loss_of: Callable[[Step], Tensor]) -> Phase:
-        course = self.recipe.courses[name]
-        return Phase(
-            name=name,
-            trains=tuple(trains),
-            loss=loss_of,
-            steps=course.steps,
-            batch=course.batch,
-            learning_rate=course.learning_rate,
-            decay="cosine",
-            ema=self.recipe.ema,
-        )
+        return self.recipe.plans[name].phase(name, trains, loss_of, self.recipe.ema)
 
     def _empty(self, batch: int, frames: int) -> Tensor:
         """Of the latents' shape, where the weights are."""

@@ -4,18 +4,10 @@ from dataclasses import dataclass, replace
 
 from vidgauge.reference_models.autoencoders.sizes import IMAGE_SMALL, IMAGE_TINY, ImageSize
 from vidgauge.reference_models.diffusion import Prediction
+from vidgauge.reference_models.plan import Plan
 from vidgauge.reference_models.video_ldm.sizes import SMALL as SMALL_NETWORK
 from vidgauge.reference_models.video_ldm.sizes import TINY as TINY_NETWORK
 from vidgauge.reference_models.video_ldm.sizes import Size
-
-
-@dataclass(frozen=True)
-class Course:
-    """How long a phase trains, on how much."""
-
-    steps: int
-    batch: int
-    learning_rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +23,7 @@ class Recipe:
     """Of what comes out; those of the last gap that are too many are left out."""
     discriminator: int
     """Channels of the decoder's judge after its first convolution."""
-    courses: dict[str, Course]
+    plans: dict[str, Plan]
     """Of each phase."""
     target: Prediction = "v"
     """The paper's of its driving model; its text-to-video model predicts eps. In few steps v does better (ours)."""
@@ -56,12 +48,12 @@ SMALL = Recipe(
     network=SMALL_NETWORK,
     frames=29,
     discriminator=32,
-    courses={
-        "autoencoder": Course(40_000, 32, 3e-4),
-        "images": Course(60_000, 128, 2e-4),
-        "temporal layers": Course(40_000, 16, 2e-4),
-        "decoder": Course(10_000, 4, 1e-4),
-        "interpolation": Course(40_000, 16, 1e-4),
+    plans={
+        "autoencoder": Plan(40_000, 32, 3e-4),
+        "images": Plan(60_000, 128, 2e-4),
+        "temporal layers": Plan(40_000, 16, 2e-4),
+        "decoder": Plan(10_000, 4, 1e-4),
+        "interpolation": Plan(40_000, 16, 1e-4),
     },
     guidance=2.0,
 )
@@ -71,12 +63,12 @@ TINY = Recipe(
     network=TINY_NETWORK,
     frames=16,
     discriminator=6,
-    courses={
-        "autoencoder": Course(1_000, 16, 3e-3),
-        "images": Course(1_500, 32, 2e-3),
-        "temporal layers": Course(1_000, 8, 2e-3),
-        "decoder": Course(200, 2, 1e-3),
-        "interpolation": Course(1_000, 8, 2e-3),
+    plans={
+        "autoencoder": Plan(1_000, 16, 3e-3),
+        "images": Plan(1_500, 32, 2e-3),
+        "temporal layers": Plan(1_000, 8, 2e-3),
+        "decoder": Plan(200, 2, 1e-3),
+        "interpolation": Plan(1_000, 8, 2e-3),
     },
     noised=50,
     ema=0.995,

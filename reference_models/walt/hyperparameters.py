@@ -56,6 +56,8 @@ class Hyperparameters:
 L = Hyperparameters(classes=101)
 """W.A.L.T-L on UCF-101 with r = 2: what table 3 varies."""
 XL = replace(L, layers=28, width=1152)
+K600 = replace(L, classes=0, prediction=True)
+"""Frame prediction on Kinetics-600."""
 IMAGENET = replace(L, grid=(1, 32, 32), windows=((1, 32, 32), (1, 8, 8)), rank=None, classes=1000)
 """One latent frame. Windows are not stated; ours, the whole frame and the usual ones inside it."""
 T2V_L = replace(L, classes=0, text_channels=2048, prediction=True)
@@ -74,5 +76,9 @@ SMALL = Hyperparameters(grid=(5, 8, 8), layers=8, width=256, heads=4, windows=((
 """Ours: latents of 17x32x32 pixels through an encoder of 4x4x4."""
 SMALL_TEXT = replace(SMALL, text_channels=64, text_tokens=16, prediction=True)
 """The same with captions."""
+SMALL_SR = replace(SMALL_TEXT, grid=(5, 16, 16), patch=2, layers=6, prediction=False, upscale=2)
+"""To latents of 17x64x64. With patches of 2 it has as many tokens as the stage before, as in the paper."""
+SMALL_CLASSES = replace(SMALL, classes=56)
+"""As of UCF-101, for the classes of Moving Shapes."""
 TINY = replace(SMALL_TEXT, layers=6, width=64, text_channels=32)
 """Ours: what two cores of a CPU train."""

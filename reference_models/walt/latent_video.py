@@ -1,41 +1,27 @@
-"""Both stages of W.A.L.T trained and sampled: an autoencoder, then a transformer on its latents (section 3)."""
+"""W.A.L.T trained and sampled: an autoencoder, a transformer on its latents, super-resolution after it (section 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.autoencoders.causal import CausalAutoencoder
 from vidgauge.reference_models.autoencoders.objective import autoencoder_loss
-from vidgauge.reference_models.diffusion import (
-    Ddim,
-    Denoise,
-    DiscreteSchedule,
-    Estimate,
-    Level,
-    Noise,
-    denoiser,
-    estimate,
-    guided_together,
-    linear_betas,
-    loss,
-    sample,
-    zero_terminal_snr,
-)
+from vidgauge.reference_models.diffusion import Noise
 from vidgauge.reference_models.folding import apart, packed
 from vidgauge.reference_models.pipeline import Advance, Clips, Phase, Pipeline, Sampling, Step, counted, to_frames
-from vidgauge.reference_models.text import Text, WordEncoder, dropped
-from vidgauge.reference_models.text.encoder import joined
-from vidgauge.reference_models.walt.conditioning import beside, first_frames
+from vidgauge.reference_models.resizing import resized
+from vidgauge.reference_models.walt.captions import Classes, Condition, Words, for_each_frame, left_out, of_frames
 from vidgauge.reference_models.walt.recipes import Recipe
+from vidgauge.reference_models.walt.stage import Stage
 
 if TYPE_CHECKING:
     from vidgauge.reference_models.systems.walt import Walt
 
 MEASURED = 64
-"""Videos from which mean and deviation of the latents' channels are taken, about so many."""
+"""Videos from which mean and deviation of the latents' channels are taken, about so many of each size."""
 KNOWN = 2
 """Latent frames that a longer video goes on from: the last 5 frames (section 3.4)."""
 
@@ -43,89 +29,59 @@ KNOWN = 2
 class LatentVideo(Pipeline):
     """Text to 1 + 4 t frames, of which all but the last come out, so that there are as many as of other systems.
 
+    One autoencoder does for all sizes, of which it sees one after the other in training (ours; the paper
+    trains it once more for each).
+
     Args:
         recipe: one of ``walt.recipes``.
-        network: its transformer.
+        networks: the transformers of its stages.
         fps: of the videos that it is trained on, and so of those that come out.
     """
 
-    def __init__(self, recipe: Recipe, network: "Walt", fps: float = 8.0) -> None:
+    def __init__(self, recipe: Recipe, networks: "Sequence[Walt]", fps: float = 8.0) -> None:
         super().__init__()
-        self.recipe, self.network, self.fps = recipe, network, fps
+        self.recipe, self.fps = recipe, fps
         self.autoencoder = CausalAutoencoder(recipe.autoencoder)
-        self.text = WordEncoder(recipe.network.text_channels, layers=recipe.text_layers)
-        self.length, self.height, self.width = recipe.autoencoder.grid
-        self.frames = self.length - 1
-        with torch.device("cpu"):
-            self.schedule = DiscreteSchedule(zero_terminal_snr(linear_betas()))
+        first = recipe.stages[0].network
+        self.text = Classes(recipe.class_names) if first.classes else Words(first.text_channels, recipe.text_layers)
+        self.stages = nn.ModuleList(map(Stage, recipe.stages, networks))
+        self.length = recipe.autoencoder.grid[0]
+        self.frames, (self.height, self.width) = self.length - 1, self._size(len(recipe.stages) - 1)
 
     def phases(self) -> list[Phase]:
-        """The autoencoder, then the transformer on latents of an autoencoder that stays as it is."""
+        """The autoencoder, then transformers on latents of an autoencoder that stays as it is."""
         recipe = self.recipe
-        return [
-            Phase(
-                name="autoencoder",
-                trains=("autoencoder",),
-                loss=self.autoencoder_loss,
-                steps=recipe.autoencoder_steps,
-                batch=recipe.autoencoder_batch,
-                learning_rate=recipe.autoencoder_learning_rate,
-                decay="cosine",
-                ema=recipe.ema,
-            ),
-            Phase(
-                name="transformer",
-                trains=("network", "text"),
-                loss=self.loss,
-                steps=recipe.steps,
-                batch=recipe.batch,
-                learning_rate=recipe.learning_rate,
-                decay="cosine",
-                ema=recipe.ema,
-            ),
-        ]
+        plan = recipe.autoencoder_plan
+        phases = [plan.phase("autoencoder", ["autoencoder"], self.autoencoder_loss, recipe.ema)]
+        for number, stage in enumerate(recipe.stages):
+            name = f"super-resolution {number}" if number else "transformer"
+            trains = ["stages.0", "text"] if number == 0 else [f"stages.{number}"]
+            phases.append(stage.plan.phase(name, trains, self._loss_of(number), recipe.ema))
+        return phases
 
     def autoencoder_loss(self, step: Step) -> Tensor:
         """Section 3.1, without the adversary and the perceptual loss: Moving Shapes needs neither (ours)."""
-        return autoencoder_loss(self.autoencoder, self._clips(step).video_bcthw, step.generator)
+        clips = self._clips(step, step.number % len(self.stages))
+        return autoencoder_loss(self.autoencoder, clips.video_bcthw, step.generator)
 
-    def loss(self, step: Step) -> Tensor:
-        """Of v, on videos and stacks of images in one batch. The latents are measured before the first step."""
-        if step.number == 0:
+    def loss(self, step: Step, number: int = 0) -> Tensor:
+        """Of a stage. The latents are measured before the first step of the first one."""
+        if number == 0 and step.number == 0:
             self._measure(step)
-        x, text = self._drawn(step)
-        eps, level = step.noise(x), self.schedule.draw(len(x), step.generator).on(x.device)
-        z, frames = level.noised(x, eps), x.shape[2]
-        given_bt = first_frames(len(x) - self.recipe.stacks, frames, self.recipe.frame_prediction, step.generator)
-        given_bt = torch.cat([given_bt, given_bt.new_zeros(self.recipe.stacks, frames)]).to(x.device)
-
-        def called(estimated: Tensor | None) -> Tensor:
-            more = beside(z, estimated, x, given_bt, prediction=True)
-            found: Tensor = self.network(z, level.told_b, more, *text, images=self.recipe.stacks)
-            return found
-
-        own = None
-        if torch.rand((), generator=step.generator).item() < self.recipe.self_conditioning:
-            with torch.no_grad():
-                own = estimate("v", called(None), z, level).x
-        return loss("v", called(own), x, eps, level).mean()
+        clips, images, condition = self._drawn(step, number)
+        low = self._encoded(clips, images, number - 1) if number else None
+        stage = self._stage(number)
+        return stage.loss(step, self._encoded(clips, images, number), condition, low)
 
     @torch.no_grad()
     def sample(
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
         """All frames at once. Without ``temporal``, each is an image, made and decoded for itself; see ``Pipeline``."""
-        told = counted(advance, options.steps_or(self.recipe.sampling_steps))
-        noise, text = Noise(noise_seeds), self.text(captions)
-        if options.temporal:
-            z = noise.like(self._empty(len(captions)))
-            video = self.autoencoder.decode(self._sampled(z, text, noise, options, told))
-            yield to_frames(video[:, :, : self.frames])
-            return
-        z = noise.like(self._empty(len(captions), self.frames))
-        each = Text(*(x.repeat_interleave(self.frames, 0) for x in (text.tokens_bnc, text.mask_bn, text.pooled_bc)))
-        images = self.autoencoder.decode(self._sampled(apart(z), each, noise, options, told, images=True))
-        yield to_frames(packed(images, self.frames))
+        told = counted(advance, self._steps(options))
+        *_, latents = self._sampled(captions, Noise(noise_seeds), options, told)
+        video = self.autoencoder.decode(latents)
+        yield to_frames(video[:, :, : self.frames] if options.temporal else packed(video, self.frames))
 
     @torch.no_grad()
     def extend(
@@ -139,6 +95,8 @@ class LatentVideo(Pipeline):
     ) -> Iterator[Tensor]:
         """Longer videos by frame prediction (section 3.4): the last 5 frames are encoded, and 12 more follow.
 
+        Super-resolution sees each 17 frames for themselves (not stated; ours).
+
         Args:
             captions: as for ``sample``.
             noise_seeds: as for ``sample``.
@@ -147,116 +105,102 @@ class LatentVideo(Pipeline):
             frames: of the whole video.
 
         Yields:
-            What each call of the sampler adds: uint8 (B, t, H, W, 3).
+            What each call of the samplers adds: uint8 (B, t, H, W, 3).
 
         Raises:
-            UsageError: for fewer frames than one call gives.
+            UsageError: for fewer frames than one call gives, or where the model takes no frames to go on from.
         """
-        time = self.recipe.autoencoder.factors[0]
-        overlap = 1 + (KNOWN - 1) * time
+        overlap = 1 + (KNOWN - 1) * self.recipe.autoencoder.factors[0]
+        if not self.recipe.stages[0].network.prediction:
+            raise UsageError("this system was not trained to go on from frames; take one with frame prediction")
         if frames < self.length:
             raise UsageError(f"{frames} frames asked for, but the model makes {self.length} at once; ask for as many")
         calls = 1 - (self.length - frames) // (self.length - overlap)
-        told = counted(advance, calls * options.steps_or(self.recipe.sampling_steps))
-        noise, text = Noise(noise_seeds), self.text(captions)
-        video = self.autoencoder.decode(
-            self._sampled(noise.like(self._empty(len(captions))), text, noise, options, told)
-        )
-        yield to_frames(video)
-        made = self.length
+        told, noise = counted(advance, calls * self._steps(options)), Noise(noise_seeds)
+        made, known = 0, None
         while made < frames:
-            known = self.autoencoder.encode(video[:, :, -overlap:].clamp(-1, 1))
-            z = noise.like(self._empty(len(captions)))
-            latents = self._sampled(z, text, noise, options, told, known=known)
-            video = self.autoencoder.decode(latents)
-            added = video[:, :, overlap:][:, :, : frames - made]
-            made += added.shape[2]
+            latents = self._sampled(captions, noise, options, told, known)
+            small = self.autoencoder.decode(latents[0])
+            video = small if len(latents) == 1 else self.autoencoder.decode(latents[-1])
+            added = video[:, :, overlap if made else 0 :][:, :, : frames - made]
             yield to_frames(added)
+            made += added.shape[2]
+            known = self.autoencoder.encode(small[:, :, -overlap:].clamp(-1, 1))
 
     def _sampled(
         self,
-        z: Tensor,
-        text: Text,
+        captions: Sequence[str],
         noise: Noise,
         options: Sampling,
         told: Callable[[], object],
-        *,
         known: Tensor | None = None,
-        images: bool = False,
-    ) -> Tensor:
-        """Latents by DDIM; the first ones are ``known`` where those are given."""
-        steps = options.steps_or(self.recipe.sampling_steps)
-        scale = options.guidance_or(self.recipe.guidance)
-        denoise = self._denoiser(z, text, scale, known, images=images)
-        return sample(denoise, z, self.schedule, steps, Ddim(), noise, told)
+    ) -> list[Tensor]:
+        """Latents of each stage, the first ones ``known`` where those are given; of images without ``temporal``."""
+        condition, images = self.text(captions), not options.temporal
+        if images:
+            condition = for_each_frame(condition, self.frames)
+        nothing, latents = self.text.nothing(len(condition[0])), list[Tensor]()
 
-    def _denoiser(self, z: Tensor, text: Text, scale: float, known: Tensor | None, *, images: bool) -> Denoise:
-        """The model, told at each step what it made of the one before.
+        def drawn(number: int) -> Tensor:
+            z = noise.like(self._empty(number, len(captions), self.frames if images else None))
+            return apart(z) if images else z
 
-        Guidance is of captions and of given frames: without the one there is not the other (the paper names both).
-        """
-        given_bt = torch.zeros(len(z), z.shape[2], dtype=torch.bool, device=z.device)
-        whole = torch.zeros_like(z)
-        if known is not None:
-            given_bt[:, : known.shape[2]] = True
-            whole[:, :, : known.shape[2]] = known
-        guides = scale != 1
-        if guides:
-            text = joined(text, self.text.nothing(len(text)))
-            given_bt, whole = torch.cat([given_bt, torch.zeros_like(given_bt)]), torch.cat([whole, whole])
-        before: Tensor | None = None
+        for number in range(len(self.stages)):
+            low = (latents[-1], drawn(number - 1)) if latents else None
+            made = self._stage(number).sampled(
+                drawn(number), condition, nothing, options, told, known=known, low=low, images=images
+            )
+            latents.append(made)
+            known = None
+        return latents
 
-        def call(rows: Tensor, level: Level) -> Tensor:
-            own = None if before is None else before.repeat(len(rows) // len(before), 1, 1, 1, 1)
-            more = beside(rows, own, whole, given_bt, prediction=True)
-            told = level.told_b, more, text.tokens_bnc, text.mask_bn
-            found: Tensor = self.network(rows, *told, images=len(rows) if images else 0)
-            return found
+    def _loss_of(self, number: int) -> Callable[[Step], Tensor]:
+        return lambda step: self.loss(step, number)
 
-        model = denoiser(call, "v")
-        if guides:
-            model = guided_together(model, scale)
+    def _stage(self, number: int) -> Stage:
+        return cast("Stage", self.stages[number])
 
-        def remembering(rows: Tensor, level: Level) -> Estimate:
-            nonlocal before
-            found = model(rows, level)
-            before = found.x
-            return found
+    def _steps(self, options: Sampling) -> int:
+        """Of all stages."""
+        return sum(options.steps_or(stage.sampling_steps) for stage in self.recipe.stages)
 
-        return remembering
-
-    def _drawn(self, step: Step) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Latents of videos, then of stacks of images; and the words of each frame, some captions left out."""
-        stacks, grid = self.recipe.stacks, self.recipe.network.grid
-        clips = self._clips(step)
-        images = step.images(stacks * grid[0], height=self.height, width=self.width)
-        with torch.no_grad():
-            x = self.autoencoder.encode(clips.video_bcthw)
-            alone = self.autoencoder.encode(images.video_bcthw)
-        x = torch.cat([x, packed(alone, grid[0])])
-        captions = clips.captions + images.captions
+    def _drawn(self, step: Step, number: int) -> tuple[Tensor, Tensor | None, Condition]:
+        """Videos at a stage's size, then stacks of images; and captions of each frame, some left out."""
+        stacks, frames = self.recipe.stages[number].stacks, self.recipe.stages[number].network.grid[0]
+        clips, (height, width) = self._clips(step, number), self._size(number)
+        captions, images = clips.captions, None
+        if stacks:
+            drawn = step.images(stacks * frames, height=height, width=width)
+            captions, images = captions + drawn.captions, drawn.video_bcthw
         keep_b = torch.rand(len(captions), generator=step.generator) >= self.recipe.unconditional
-        text = dropped(self.text(captions), self.text.nothing(len(captions)), keep_b)
-        words, mask = (_of_frames(part, len(clips.captions), grid[0]) for part in (text.tokens_bnc, text.mask_bn))
-        return x, (words, mask)
+        condition = left_out(self.text(captions), self.text.nothing(len(captions)), keep_b)
+        return clips.video_bcthw, images, of_frames(condition, len(clips.captions), frames)
+
+    @torch.no_grad()
+    def _encoded(self, clips: Tensor, images: Tensor | None, number: int) -> Tensor:
+        """Latents at the size of a stage: of videos, then of stacks of images."""
+        x = self.autoencoder.encode(resized(clips, *self._size(number)))
+        if images is None:
+            return x
+        alone = self.autoencoder.encode(resized(images, *self._size(number)))
+        return torch.cat([x, packed(alone, x.shape[2])])
 
     def _measure(self, step: Step) -> None:
-        """Fit the normalisation to latents of what is trained on."""
-        batches = range(-(-MEASURED // step.batch))
-        self.autoencoder.measure_(self._clips(step).video_bcthw for _ in batches)
+        """Fit the normalisation to latents of what is trained on, of all sizes alike."""
+        drawn = [number for number in range(len(self.stages)) for _ in range(-(-MEASURED // step.batch))]
+        self.autoencoder.measure_(self._clips(step, number).video_bcthw for number in drawn)
 
-    def _clips(self, step: Step) -> Clips:
-        return step.clips(frames=self.length, height=self.height, width=self.width)
+    def _clips(self, step: Step, number: int) -> Clips:
+        height, width = self._size(number)
+        return step.clips(frames=self.length, height=height, width=width)
 
-    def _empty(self, batch: int, frames: int | None = None) -> Tensor:
-        """Of the latents' shape, where the weights are."""
-        time, height, width = self.recipe.network.grid
-        like = self.network.time
-        return like.new_empty(batch, self.recipe.network.channels, frames or time, height, width)
+    def _size(self, number: int) -> tuple[int, int]:
+        """Height and width of a stage's videos."""
+        (_, height, width), (_, down, across) = self.recipe.stages[number].network.grid, self.recipe.autoencoder.factors
+        return height * down, width * across
 
-
-def _of_frames(of_captions: Tensor, clips: int, frames: int) -> Tensor:
-    """(clips + stacks x T, ...) to (clips + stacks, T, ...): a video's caption is that of each of its frames."""
-    videos, images = of_captions[:clips], of_captions[clips:]
-    same = videos[:, None].expand(-1, frames, *videos.shape[1:])
-    return torch.cat([same, images.reshape(-1, frames, *images.shape[1:])])
+    def _empty(self, number: int, batch: int, frames: int | None) -> Tensor:
+        """Of the shape of a stage's latents, where the weights are."""
+        network = self.recipe.stages[number].network
+        time, height, width = network.grid
+        return next(self.autoencoder.parameters()).new_empty(batch, network.channels, frames or time, height, width)

@@ -12,6 +12,7 @@ from vidgauge.reference_models.gentron.recipes import Recipe
 from vidgauge.reference_models.gentron.text_to_video import TextToVideo
 from vidgauge.reference_models.pattern import everything, itself
 from vidgauge.reference_models.pipeline import Clips, Sampling, Step, no_advance, to_frames
+from vidgauge.reference_models.plan import Plan
 from vidgauge.reference_models.systems import build_pipeline
 from vidgauge.reference_models.systems.gentron import Block, GenTron, whole
 from vidgauge.reference_models.training.trainer import Course
@@ -25,9 +26,9 @@ RECIPE = Recipe(
     autoencoder=ImageSize(
         grid=(FRAMES, 8, 8), base=4, multipliers=(1, 1), blocks=1, latent_channels=2, groups=2, scale=None
     ),
-    network=MODEL, autoencoder_steps=40, autoencoder_batch=8, autoencoder_learning_rate=1e-2, image_steps=40,
-    image_batch=8, video_steps=30, video_batch=4, learning_rate=3e-3, ema=0.9, motion_free=0.5, sampling_steps=3,
-    text_scale=3.0,
+    network=MODEL,
+    plans={"autoencoder": Plan(40, 8, 1e-2), "images": Plan(40, 8, 3e-3), "clips": Plan(30, 4, 3e-3)},
+    ema=0.9, motion_free=0.5, sampling_steps=3, text_scale=3.0,
 )  # fmt: skip
 CAPTIONS = ["a red star", "a green ring"]
 PLAIN = Sampling()

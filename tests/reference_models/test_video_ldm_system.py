@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from vidgauge.reference_models.autoencoders.sizes import ImageSize
 from vidgauge.reference_models.autoencoders.temporal_decoder import TemporalBlock
 from vidgauge.reference_models.pipeline import Clips, Phase, Sampling, Step, no_advance, to_frames
+from vidgauge.reference_models.plan import Plan
 from vidgauge.reference_models.systems import PIPELINES
 from vidgauge.reference_models.systems.video_ldm import whole
 from vidgauge.reference_models.unet.residual import start_at_zero
 from vidgauge.reference_models.video_ldm.latent_video import LatentVideo
 from vidgauge.reference_models.video_ldm.masks import interpolated
-from vidgauge.reference_models.video_ldm.recipes import Course, Recipe
+from vidgauge.reference_models.video_ldm.recipes import Recipe
 from vidgauge.reference_models.video_ldm.sizes import Size
 from vidgauge.reference_models.video_ldm.weights import image_modules, is_temporal, temporal_modules
 
@@ -26,7 +27,7 @@ RECIPE = Recipe(
     network=Size(
         grid=(3, 4, 4), channels=2, base=8, multipliers=(1, 1), blocks=1, attention_at=(), heads=1, text_channels=16
     ),
-    frames=8, discriminator=4, courses={name: Course(5, 2, 1e-2) for name in PHASES}, sampling_steps=2,
+    frames=8, discriminator=4, plans={name: Plan(5, 2, 1e-2) for name in PHASES}, sampling_steps=2,
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ COUNTED = {
     "walt/l-r256": 356.93,
     "walt/l-separate": 457.74,
     "walt/xl": 460.02,
+    "walt/k600": 313.14,
 }
 ROUGHLY = {
     # The same, with the windows of 16x16 tokens throughout and one number told; ours are larger, by 0.2 % at most.

@@ -1,6 +1,7 @@
 """W.A.L.T as a whole: what is trained, what the transformer is given in training and sampling, longer videos."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,24 +10,34 @@ from vidgauge.errors import UsageError
 from vidgauge.reference_models.autoencoders.sizes import CausalSize
 from vidgauge.reference_models.diffusion import Level, Noise
 from vidgauge.reference_models.pipeline import Clips, Phase, Sampling, Step, no_advance
+from vidgauge.reference_models.plan import Plan
 from vidgauge.reference_models.systems import PIPELINES
-from vidgauge.reference_models.systems.walt import Walt
+from vidgauge.reference_models.systems.walt import whole
+from vidgauge.reference_models.walt.captions import Classes
 from vidgauge.reference_models.walt.conditioning import first_frames
 from vidgauge.reference_models.walt.hyperparameters import Hyperparameters
 from vidgauge.reference_models.walt.latent_video import LatentVideo
-from vidgauge.reference_models.walt.recipes import Recipe
+from vidgauge.reference_models.walt.recipes import Recipe, StageRecipe
+from vidgauge.reference_models.walt.stage import Stage
 
 NETWORK = Hyperparameters(
     grid=(3, 4, 4), channels=4, layers=2, width=16, heads=2, windows=((1, 4, 4), (3, 2, 2)), text_channels=16,
     text_tokens=16, prediction=True,
 )  # fmt: skip
+STAGE = StageRecipe(network=NETWORK, plan=Plan(6, 2, 1e-2), stacks=1, sampling_steps=3)
 RECIPE = Recipe(
     autoencoder=CausalSize(
         grid=(9, 16, 16), base=4, multipliers=(1, 1, 1), blocks=1, latent_channels=4, up_kernel=1, groups=2
     ),
-    network=NETWORK, autoencoder_steps=4, autoencoder_batch=2, autoencoder_learning_rate=1e-2, steps=6, batch=2,
-    stacks=1, learning_rate=1e-2, sampling_steps=3,
+    autoencoder_plan=Plan(4, 2, 1e-2), stages=(STAGE,),
 )  # fmt: skip
+LARGER = replace(NETWORK, grid=(3, 8, 8), patch=2, prediction=False, upscale=2)
+CASCADE = replace(RECIPE, stages=(STAGE, replace(STAGE, network=LARGER, sampling_steps=2)))
+OF_CLASSES = replace(
+    RECIPE,
+    stages=(replace(STAGE, network=replace(NETWORK, text_channels=0, prediction=False, classes=3), stacks=0),),
+    class_names=("circle", "clip 0", "clip 1"),
+)
 
 
 class Noises:
@@ -38,32 +49,38 @@ class Noises:
         return Clips(video, tuple(f"clip {number}" for number in range(count)), torch.full((count,), 8.0))
 
 
-def made(*, stirred: bool = True) -> LatentVideo:
+def made(recipe: Recipe = RECIPE, *, stirred: bool = True) -> LatentVideo:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        system = LatentVideo(RECIPE, Walt(NETWORK))
+        system = whole(recipe)
         if stirred:
             with torch.no_grad():
-                for parameter in system.network.parameters():
+                for parameter in system.stages.parameters():
                     parameter.add_(torch.randn(parameter.shape), alpha=0.1)
     return system.eval()
+
+
+def stage_of(system: LatentVideo, number: int = 0) -> Stage:
+    stage = system.stages[number]
+    assert isinstance(stage, Stage)
+    return stage
 
 
 def stepped(phase: Phase, number: int = 1) -> Step:
     return Step(number, phase.steps, phase.batch, torch.Generator().manual_seed(number), Noises())
 
 
-def watched(system: LatentVideo) -> list[dict[str, torch.Tensor | int]]:
+def watched(system: LatentVideo, number: int = 0) -> list[dict[str, torch.Tensor | int]]:
     """What the network is called with from now on."""
     calls: list[dict[str, torch.Tensor | int]] = []
 
     def note(_: torch.nn.Module, given: tuple[torch.Tensor, ...], more: dict[str, int]) -> None:
-        names = ("z", "step", "beside", "words", "mask")
+        names = ("z", "step", "beside", "words", "mask", "low", "low_step")
         call: dict[str, torch.Tensor | int] = dict(zip(names, given, strict=True))
         call["images"] = more["images"]
         calls.append(call)
 
-    system.network.register_forward_pre_hook(note, with_kwargs=True)
+    stage_of(system, number).network.register_forward_pre_hook(note, with_kwargs=True)
     return calls
 
 
@@ -78,8 +95,9 @@ def sampled(system: LatentVideo, captions: list[str], seeds: list[int], **option
     return frames
 
 
-def test_each_phase_teaches_all_of_its_part() -> None:
-    system = made(stirred=False)
+@pytest.mark.parametrize("recipe", [CASCADE, OF_CLASSES])
+def test_each_phase_teaches_all_of_its_part(recipe: Recipe) -> None:
+    system = made(recipe, stirred=False)
     for phase in system.phases():
         parts = [system.get_submodule(name) for name in phase.trains]
         names = {parameter: name for part in parts for name, parameter in part.named_parameters()}
@@ -87,13 +105,13 @@ def test_each_phase_teaches_all_of_its_part() -> None:
         system.requires_grad_(requires_grad=False)
         for part in parts:
             part.requires_grad_()
-        for number in range(5):
+        for number in range(3):
             optimizer.zero_grad()
             torch.autograd.backward(phase.loss(stepped(phase, number + 1)))
             unseen -= {x for x in names if x.grad is not None and x.grad.abs().max() > 0}
             optimizer.step()
         # What the text encoder pools is not used: captions come in by cross-attention alone.
-        assert {names[parameter].split(".")[0] for parameter in unseen} <= {"score", "project"}
+        assert {names[parameter].split(".")[-2] for parameter in unseen} <= {"score", "project"}
 
 
 def test_a_steps_loss_follows_from_its_generator() -> None:
@@ -158,12 +176,12 @@ def test_a_video_follows_from_its_own_caption_and_seed() -> None:
 def test_it_is_given_what_it_made_of_the_step_before() -> None:
     system = made()
     calls, results = watched(system), []
-    system.network.register_forward_hook(lambda *given: results.append(given[-1]))
+    stage_of(system).network.register_forward_hook(lambda *given: results.append(given[-1]))
     sampled(system, ["a circle"], [0])
     assert [tensor(call, "step").item() for call in calls] == [999, 666, 332]
     assert tensor(calls[0], "beside").eq(0).all()
     for before, v, after in zip(calls, results, calls[1:], strict=False):
-        level = system.schedule.level(tensor(before, "step"))
+        level = stage_of(system).schedule.level(tensor(before, "step"))
         alpha, sigma = level.alpha_b.float(), level.sigma_b.float()
         torch.testing.assert_close(tensor(after, "beside")[:, :4], alpha * tensor(before, "z") - sigma * v)
         assert tensor(after, "beside")[:, 4:].eq(0).all()
@@ -173,7 +191,7 @@ def test_guidance_is_against_neither_caption_nor_frames() -> None:
     system = made()
     calls = watched(system)
     list(system.extend(["a circle"], [0], Sampling(guidance=2.0), no_advance, frames=10))
-    assert len(calls) == 2 * RECIPE.sampling_steps
+    assert len(calls) == 2 * STAGE.sampling_steps
     for call in calls:
         assert tensor(call, "mask").any(1).tolist() == [True, False]
         assert torch.equal(*tensor(call, "z"))
@@ -190,7 +208,7 @@ def test_without_time_each_frame_is_an_image_for_itself() -> None:
     assert all(tensor(call, "z").shape == (16, 4, 1, 4, 4) and call["images"] == 16 for call in calls)
     z = Noise([0, 1]).like(torch.empty(2, 4, 8, 4, 4))
     assert torch.equal(tensor(calls[0], "z")[8 + 3, :, 0], z[1, :, 3])
-    system.network.forward = lambda z, *_, **__: -z  # type: ignore[method-assign] # x = z at noise alone: frames differ
+    stage_of(system).network.forward = lambda z, *_, **__: -z  # type: ignore[method-assign] # x = z at noise alone: frames differ
     one = system.autoencoder.decode(z[1:, :, 3:4])
     (frames,) = system.sample(["", ""], [0, 1], Sampling(steps=1, temporal=False), no_advance)
     expected = ((one[0, :, 0].clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0)
@@ -203,11 +221,11 @@ def test_a_perfect_model_gives_its_video() -> None:
 
     def perfect(z: torch.Tensor, step: torch.Tensor, *_: object, images: int) -> torch.Tensor:
         assert images == 0
-        level: Level = system.schedule.level(step)
+        level: Level = stage_of(system).schedule.level(step)
         alpha, sigma = level.alpha_b.float(), level.sigma_b.float()
         return (alpha * z - x) / sigma
 
-    system.network.forward = perfect  # type: ignore[assignment, method-assign] # in the place of a trained one
+    stage_of(system).network.forward = perfect  # type: ignore[assignment, method-assign] # in the place of a trained one
     expected = system.autoencoder.decode(x)[:, :, :8]
     frames = sampled(system, ["a circle"], [0], steps=20)
     found = frames.permute(0, 4, 1, 2, 3) / 127.5 - 1
@@ -233,4 +251,68 @@ def test_longer_videos_go_on_from_their_last_five_frames() -> None:
 def test_the_tiny_preset_is_tiny() -> None:
     card = PIPELINES["walt/tiny"].card()
     assert card["parameters"] <= 800_000
-    assert card["gives"] == PIPELINES["walt/small"].card()["gives"] == [16, 32, 32]
+    assert card["gives"] == PIPELINES["walt/small-classes"].card()["gives"] == [16, 32, 32]
+    assert PIPELINES["walt/small"].card()["gives"] == [16, 64, 64]
+
+
+def test_super_resolution_learns_from_smaller_latents_of_the_same_videos() -> None:
+    system = made(CASCADE)
+    calls, steps = watched(system, 1), list[float]()
+    for number in range(1, 21):
+        calls.clear()
+        system.loss(stepped(system.phases()[2], number), 1)
+        call = calls[-1]
+        assert tensor(call, "z").shape == (3, 4, 3, 8, 8)
+        assert tensor(call, "beside").shape == (3, 4, 3, 8, 8)
+        assert tensor(call, "low").shape == (3, 4, 3, 4, 4)
+        assert call["images"] == 1
+        steps += tensor(call, "low_step").tolist()
+    assert 0 <= min(steps) < 100 < 200 < max(steps) < 300
+    network, low = stage_of(system, 1).network, tensor(call, "low")
+    given = [tensor(call, name) for name in ("z", "step", "beside", "words", "mask")]
+    changed = network(*given, -low, tensor(call, "low_step"), images=1)
+    assert not torch.allclose(changed, network(*given, low, tensor(call, "low_step"), images=1))
+
+
+def test_a_cascade_gives_its_last_stages_size() -> None:
+    system, told = made(CASCADE), list[tuple[int, int]]()
+    first, second = watched(system, 0), watched(system, 1)
+    (both,) = system.sample(["a", "b"], [0, 1], Sampling(), lambda done, steps: told.append((done, steps)))
+    assert both.shape == (2, 8, 32, 32, 3)
+    assert told == [(step, 5) for step in range(1, 6)]
+    assert (len(first), len(second)) == (3, 2)
+    assert tensor(second[0], "low_step").tolist() == [50, 50]
+    assert torch.equal(tensor(second[0], "low"), tensor(second[1], "low"))
+    alone = sampled(system, ["b"], [1])
+    assert (alone[0].int() - both[1].int()).abs().max() <= 1
+    apart = sampled(system, ["b"], [1], temporal=False, guidance=2.0)
+    assert apart.shape == (1, 8, 32, 32, 3)
+    assert tensor(second[-1], "low").shape == (16, 4, 1, 4, 4)
+    parts = list(system.extend(["a"], [0], Sampling(), no_advance, frames=11))
+    assert [part.shape[1:3] for part in parts] == [(9, 32), (2, 32)]
+
+
+def test_classes_are_named_by_captions() -> None:
+    (numbers,) = Classes(("star spins", "star drifts"))(["a red star drifts over dots", "a ring", "the star spins"])
+    assert numbers.tolist() == [1, 2, 0]
+    system = made(OF_CLASSES)
+    calls = watched(system)
+    frames = sampled(system, ["a circle", "nothing", "a circle"], [0, 0, 0], guidance=3.0)
+    assert tensor(calls[0], "words").tolist() == [0, 3, 0, 3, 3, 3]
+    assert torch.equal(frames[0], frames[2])
+    assert not torch.equal(frames[0], frames[1])
+    with pytest.raises(UsageError, match="was not trained to go on"):
+        list(system.extend(["a circle"], [0], Sampling(), no_advance, frames=9))
+
+
+def test_classes_are_left_out_now_and_then_and_are_those_of_all_frames() -> None:
+    system = made(OF_CLASSES)
+    calls = watched(system)
+    for number in range(1, 21):
+        system.loss(stepped(system.phases()[1], number))
+    numbers = torch.stack([tensor(call, "words") for call in calls])
+    assert numbers.shape[1:] == (2, 3)
+    assert all(call["images"] == 0 for call in calls)
+    assert (numbers == numbers[:, :, :1]).all()
+    assert set(numbers[:, 0].flatten().tolist()) == {1, 3}
+    assert (numbers == 3).float().mean() < 0.3
