@@ -18,7 +18,7 @@ class Recipe:
     """Of images: each frame of a video is encoded for itself. The paper's is that of latent diffusion, as published."""
     network: Hyperparameters
     plans: dict[str, Plan]
-    """Of each phase: "autoencoder"; "images", without temporal layers (the paper: 500,000 steps of 2,048, and 300,000 on
+    """Of each phase: "autoencoder"; "images", without temporal layers (the paper: 500,000 steps of 2,048, 300,000 on
     larger ones); "clips", all parameters (the paper: 128 at once; how long is not stated). The paper's rate is 1e-4."""
     ema: float = 0.999
     """Not stated; ours."""
