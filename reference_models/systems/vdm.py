@@ -38,6 +38,7 @@ from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
 from vidgauge.reference_models.unet.residual import ResidualBlock
 from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 from vidgauge.reference_models.vdm import hyperparameters
+from vidgauge.reference_models.vdm.cascade import Cascade
 from vidgauge.reference_models.vdm.conditional import Task, in_windows
 from vidgauge.reference_models.vdm.hyperparameters import Hyperparameters
 
@@ -299,14 +300,20 @@ class VideoDiffusion(Pipeline):
         first, small, keys = (None if x is None else from_frames(x).to(self._device) for x in (first, small, keys))
         task = Task(frames, overlap, self.model.reconstruction, first, small, keys, every)
         task.check(self.frames)
-        noise = Noise(noise_seeds)
-        told = counted(advance, len(list(task.windows(self.frames))) * options.steps_or(self.model.sampling_steps))
+        noise, told = Noise(noise_seeds), counted(advance, self._steps(task, options))
 
         def draw(denoise: Denoise) -> Tensor:
             return self._drawn(denoise, noise, len(noise_seeds), options, told)
 
         for added in in_windows(self._denoiser(captions, options), draw, noise, task, self.frames):
             yield to_frames(added)
+
+    def steps(self, options: Sampling, frames: int) -> int:
+        """How many a video takes, clip after clip, of which half are those of the one before."""
+        return self._steps(Task(frames, self.frames // 2, self.model.reconstruction), options)
+
+    def _steps(self, task: Task, options: Sampling) -> int:
+        return len(list(task.windows(self.frames))) * options.steps_or(self.model.sampling_steps)
 
     @property
     def _device(self) -> torch.device:
@@ -339,9 +346,18 @@ class VideoDiffusion(Pipeline):
         return denoise if text_be is None or scale == 1 else guided_together(denoise, scale)
 
 
-def _register(name: str, summary: str, model: Hyperparameters, stated: Stated | None = None) -> None:
+def _network(name: str, summary: str, model: Hyperparameters, stated: Stated | None = None) -> None:
     SYSTEMS.register(f"vdm/{name}")(Preset(summary, "video_bcthw", lambda: VideoUNet(model), stated))
+
+
+def _register(name: str, summary: str, model: Hyperparameters, stated: Stated | None = None) -> None:
+    _network(name, summary, model, stated)
     PIPELINES.register(f"vdm/{name}")(PipelinePreset(summary, lambda: VideoDiffusion(model)))
+
+
+def _cascade(name: str, summary: str, small: Hyperparameters, large: Hyperparameters) -> None:
+    preset = PipelinePreset(summary, lambda: Cascade(VideoDiffusion(small), VideoDiffusion(large)))
+    PIPELINES.register(f"vdm/{name}")(preset)
 
 
 _COUNTED = "the paper prints no counts; convolutions between resolutions"
@@ -357,5 +373,8 @@ _register(
 )
 _register("t2v-large", "text to 16x64x64, 256 channels", hyperparameters.T2V_LARGE, _BILLION)
 _register("t2v-128", "text to 9x128x128", hyperparameters.T2V_128, Stated(1147e6, "reconstructed", _COUNTED))
+_cascade("t2v", "text to 16x64x64 to 16x128x128", hyperparameters.T2V_LARGE, hyperparameters.T2V_128)
 _register("small", "text to 16x32x32 for one GPU", hyperparameters.SMALL)
-_register("tiny", "text to 16x32x32 for two cores", hyperparameters.TINY)
+_network("tiny-base", "text to 16x16x16 for two cores", hyperparameters.TINY)
+_network("tiny-large", "text to 16x32x32 for two cores", hyperparameters.TINY_LARGE)
+_cascade("tiny", "text to 16x16x16 to 16x32x32", hyperparameters.TINY, hyperparameters.TINY_LARGE)

@@ -71,7 +71,7 @@ def test_the_papers_models_have_their_sizes(name: str) -> None:
     assert least * 1e6 <= found <= most * 1e6
 
 
-@pytest.mark.parametrize("name", ["vdm/bair", "vdm/t2v-128", "vdm/small", "vdm/tiny"])
+@pytest.mark.parametrize("name", ["vdm/bair", "vdm/t2v-128", "vdm/small", "vdm/tiny-base"])
 def test_a_preset_gives_what_it_takes(name: str) -> None:
     network = build_network(name, device="meta")
     shape = network.input_shape()

@@ -10,9 +10,11 @@ import torch
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.diffusion import Estimate, Level, Noise
 from vidgauge.reference_models.pattern import clip_and_images
-from vidgauge.reference_models.pipeline import Clips, Sampling, Step, no_advance
+from vidgauge.reference_models.pipeline import Clips, Sampling, Step, from_frames, no_advance
+from vidgauge.reference_models.resizing import resized
 from vidgauge.reference_models.systems.vdm import VideoDiffusion
 from vidgauge.reference_models.vdm import hyperparameters
+from vidgauge.reference_models.vdm.cascade import Cascade
 from vidgauge.reference_models.vdm.conditional import Task, in_windows
 from vidgauge.reference_models.vdm.hyperparameters import Hyperparameters
 
@@ -314,3 +316,34 @@ def test_super_resolution_through_the_network() -> None:
     chunks = beyond(pipeline, frames=6, small=small)
     assert [chunk.shape for chunk in chunks] == [(2, 4, 8, 8, 3), (2, 2, 8, 8, 3)]
     assert not torch.equal(chunks[0], made(pipeline))
+
+
+def cascade(weight: float = 20.0) -> Cascade:
+    large = replace(MODEL, grid=(3, 16, 16), sampling_steps=2, reconstruction=weight)
+    return Cascade(randomised(), randomised(large, seed=1))
+
+
+def test_a_cascade_trains_each_model_at_its_own_size() -> None:
+    model = cascade()
+    assert [phase.name for phase in model.phases()] == ["small: clips and images", "large: clips and images"]
+    assert [phase.trains for phase in model.phases()] == [
+        ("small.network", "small.text"),
+        ("large.network", "large.text"),
+    ]
+    assert (model.frames, model.height) == (4, 16)
+
+
+def test_a_cascades_large_video_is_its_small_one_seen_nearer() -> None:
+    model, told = cascade(), []
+    (small,) = model.small.sample(CAPTIONS, [3, 4], PLAIN, no_advance)
+    chunks = list(model.sample(CAPTIONS, [3, 4], PLAIN, lambda done, steps: told.append((done, steps))))
+    large = torch.cat(chunks, 1)
+    assert large.shape == (2, 4, 16, 16, 3)
+    assert told == [(done, 7) for done in range(1, 8)]  # three steps, and two for each of two clips of three frames
+    free = torch.cat(list(cascade(0.0).sample(CAPTIONS, [3, 4], PLAIN, no_advance)), 1)
+    assert off(large, small) < 0.8 * off(free, small)
+
+
+def off(large: torch.Tensor, small: torch.Tensor) -> float:
+    reduced = resized(from_frames(large), 8, 8, "bilinear")
+    return (reduced - from_frames(small)).square().mean().sqrt().item()
