@@ -1,13 +1,14 @@
 """How sure a score is: its interval, its value at infinite N, and whether two sets can be told apart at all."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from vidgauge.metrics.arrays import Array
 from vidgauge.metrics.evidence import Evidence
+from vidgauge.metrics.means import Mean
 from vidgauge.metrics.measures import VideoMeasure
 from vidgauge.metrics.paired.evidence import PairedEvidence
 from vidgauge.metrics.protocols import IntervalRule
@@ -40,6 +41,8 @@ def of_sets(rule: VideoMeasure, how: IntervalRule, sets: Sequence[Evidence]) -> 
     halved = _in_halves(rule, sets, groups, how.seed) if halves and isinstance(statistic, Smooth) else ()
     found = _interval(statistic, value, groups, how, halved=halved, positive=rule.positive)
     details: dict[str, Any] = {"interval": _told(found) | {"draws": how.draw}}
+    if isinstance(statistic, Mean):
+        details["values"] = statistic.values_by(_shared_names(sets[-1], how))
     notes = []
     if found.method == "influence" and rule.of_pairs and not halves:
         details["interval"]["conservative"] = True
@@ -57,7 +60,10 @@ def of_pairs(statistic: Statistic, how: IntervalRule, pairs: PairedEvidence) -> 
     """The value of a measure of pairs, whose two videos are drawn together, and how sure it is."""
     value = statistic()
     found = _interval(statistic, value, [pairs.sources], how)
-    return value, Confidence(found, {"interval": _told(found) | {"draws": "video"}})
+    details: dict[str, Any] = {"interval": _told(found) | {"draws": "video"}}
+    if isinstance(statistic, Mean):
+        details["values"] = statistic.values_by(pairs.sides["generated"].names)
+    return value, Confidence(found, details)
 
 
 def clusters(evidence: Evidence, how: IntervalRule) -> Names:
@@ -65,6 +71,11 @@ def clusters(evidence: Evidence, how: IntervalRule) -> Names:
     if how.draw == "prompt" and evidence.captions is not None:
         return evidence.captions
     return evidence.sources
+
+
+def _shared_names(evidence: Evidence, how: IntervalRule) -> Names:
+    """What each clip is drawn with, by a name that other sets have as well: that of the video within its set."""
+    return clusters(replace(evidence, sources=evidence.names or evidence.sources), how)
 
 
 def takes_halves(rule: VideoMeasure, sets: Sequence[Evidence]) -> bool:

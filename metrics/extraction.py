@@ -65,6 +65,10 @@ class Extraction:
         """The networks that must look at any of this process's videos."""
         return [lane.extractor for lane in self._lanes if any(lane.lacks(video) for _, video in self._mine)]
 
+    def unseen(self) -> int:
+        """How many of this process's videos some network must look at."""
+        return sum(any(lane.lacks(video) for lane in self._lanes) for _, video in self._mine)
+
     def without(self, reasons: Mapping[NetworkUse, str]) -> None:
         """Do without some of the networks, for reasons that stand for their evidence."""
         for lane in self._lanes:

@@ -1,5 +1,7 @@
 """Means over samples, and what is made of them: the statistics of the measures that give each clip a number."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from vidgauge.metrics.arrays import Array
@@ -24,6 +26,15 @@ class Mean:
         """For each sample how far it lies from the mean, over N."""
         mean = self._values.mean()
         return ((self._values - mean) / len(self._values) * (mean > self._least),)
+
+    def values_by(self, names: Iterable[object]) -> dict[str, list[float]]:
+        """The numbers of the samples by the name of each; nothing where the mean is another than theirs."""
+        if self._values.mean() < self._least:
+            return {}
+        found: dict[str, list[float]] = {}
+        for name, value in zip(names, self._values, strict=True):
+            found.setdefault(str(name), []).append(float(value))
+        return found
 
 
 class RatioOfMeans:

@@ -98,7 +98,7 @@ def score(
         for videos, path in rivals:
             sets: dict[Side, VideoSet] = {"real": real_videos, "generated": videos}
             shown: dict[Side, Any] = {"real": real_shown, "generated": videos.captions_from(path, workers)}
-            found.append(_outcomes(chosen, sets, shown, features, ranks, place, **how))
+            found.append(outcomes_of(chosen, sets, shown, features, ranks, place, **how))
             if ranks.first:
                 records.append(_records(chosen, sets, found[-1], workers, features, environment=environment, run=run))
         if versus is not None and ranks.first:
@@ -139,7 +139,7 @@ def _records(
     ]
 
 
-def _outcomes(
+def outcomes_of(
     chosen: Sequence[Protocol],
     sets: Mapping[Side, VideoSet],
     caption_of: Mapping[Side, dict[str, str] | None],
@@ -149,9 +149,14 @@ def _outcomes(
     *,
     batch_size: int,
     advance: Callable[[int, int], None],
+    most_unseen: int | None = None,
     **how: Any,  # noqa: ANN401 - workers and strict, for whoever decodes
 ) -> dict[str, Outcome]:
-    """What each protocol says, by name, or why it says nothing."""
+    """What each protocol says, by name, or why it says nothing.
+
+    Raises:
+        VidgaugeError: for weights that all protocols miss; where more than ``most_unseen`` videos have no features yet.
+    """
     outcomes = {protocol.name: outcome for protocol in chosen if (outcome := _about_others(protocol, sets["real"]))}
     fitting = [protocol for protocol in chosen if protocol.name not in outcomes]
     built: dict[NetworkUse, nn.Module] = {}
@@ -168,6 +173,9 @@ def _outcomes(
 
     for study in studies:
         study.survey(step)
+    unseen = sum(study.unseen() for study in studies)
+    if most_unseen is not None and unseen > most_unseen:
+        raise VidgaugeError(f"features of {unseen} videos are not in the cache {features.folder}")
     with ranks.together():  # once for all, and before the first file is decoded
         missing = load({use: one for study in studies for use, one in study.needed().items()}.values())
         if missing and len(missing) == len(uses) and all(protocol.network for protocol in fitting):

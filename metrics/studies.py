@@ -76,6 +76,10 @@ class Sets:
         lacking = [extractor for one in self._extractions.values() for extractor in one.lacking()]
         return {extractor.use: extractor for extractor in lacking} | {use: self._extractors[use] for use in reading}
 
+    def unseen(self) -> int:
+        """How many videos some network must look at."""
+        return sum(one.unseen() for one in self._extractions.values())
+
     def without(self, reasons: Mapping[NetworkUse, str]) -> None:
         """Do without some of the networks: what needs them says why there is no value."""
         for one in self._extractions.values():
@@ -128,6 +132,10 @@ class Pairs:
         """The networks that must be at hand."""
         uses = [NetworkUse.of(protocol) for group in self._groups.values() for protocol in group if protocol.network]
         return {use: self._extractors[use] for use in uses}
+
+    def unseen(self) -> int:
+        """How many videos some network must look at."""
+        return self.steps
 
     def without(self, reasons: Mapping[NetworkUse, str]) -> None:
         """Do without some of the networks: what needs them says why there is no value."""

@@ -55,15 +55,31 @@ def differences(
         )
 
 
-def _result(protocol: Protocol, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def difference_of(protocol: Protocol, first: Outcome, second: Outcome) -> Difference:
+    """What a protocol about sets says of the first less what it says of the second, against the same real videos.
+
+    Raises:
+        UsageError: where the measure does not say what each video contributes.
+    """
+    reference, rivals = _apart([first, second])
+    value = first.fields["value"] - second.fields["value"]
+    return _difference(protocol.rule, protocol.interval, reference, rivals, value)
+
+
+def _apart(outcomes: Sequence[Outcome]) -> tuple[list[Evidence], list[Evidence]]:
+    """The real videos, if the measure takes them, and the generated ones of each."""
     sets = [list(outcome.sides.values()) for outcome in outcomes]
-    reference, rivals = sets[0][:-1], [of_one[-1] for of_one in sets]
+    return sets[0][:-1], [of_one[-1] for of_one in sets]
+
+
+def _result(protocol: Protocol, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    reference, rivals = _apart(outcomes)
     values = [outcome.fields["value"] for outcome in outcomes]
     rule, how = protocol.rule, protocol.interval
     details: dict[str, Any] = {"values": values, "protocol": protocol.model_dump(mode="json"), "world": protocol.world}
     notes = [protocol.standing]
     try:
-        found = _difference(rule, how, reference, rivals, values[0] - values[1])
+        found = difference_of(protocol, *outcomes)
     except UsageError as error:
         return {"status": "failed", "reason": str(error)}
     ends = found.interval

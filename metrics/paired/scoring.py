@@ -193,6 +193,7 @@ class _Lane:
         self._strict = strict
         self._frames: list[Array] = []
         self._sources: dict[Side, list[str]] = {"real": [], "generated": []}
+        self._names: list[str] = []
         self._too_small: dict[str, Failed] = {}
 
     def add(self, pair: Pair, real_thwc: Tensor, generated_thwc: Tensor) -> None:
@@ -203,11 +204,15 @@ class _Lane:
             )
             return
         self._frames.append(self._compare(real_thwc, generated_thwc))
+        self._names.append(pair.name)
         for side, paths in self._sources.items():
             paths.append(str(pair.of(side).path))
 
     def finish(self, failed: Mapping[Side, Sequence[Failed]], notes: list[str]) -> PairedEvidence:
-        sides = {side: Evidence({}, paths, failed=list(failed[side])) for side, paths in self._sources.items()}
+        sides = {
+            side: Evidence({}, paths, failed=list(failed[side]), names=list(self._names))
+            for side, paths in self._sources.items()
+        }
         sides["generated"].failed.extend(self._too_small.values())
         values_n = np.array([self._rule.clip(frames_t) for frames_t in self._frames])
         return PairedEvidence(values_n, self._frames, sides, notes)
