@@ -10,7 +10,9 @@ from vidgauge.reports.documents import fill
 from vidgauge.reports.layouts import LAYOUTS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(page for page in (ROOT / "docs").glob("*.md") if "<!-- table:" in page.read_text("utf-8"))
+DOCS = {page: page.read_text("utf-8") for page in sorted((ROOT / "docs").rglob("*.md"))}
+PAGES = [page for page, text in DOCS.items() if "<!-- table:" in text]
+REFERENCES = [page for page, text in DOCS.items() if "<!-- reference:" in text]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -18,8 +20,15 @@ def test_the_tables_of_the_documentation_follow_from_the_committed_records(page:
     assert fill(page) == page.read_text("utf-8"), f"run: vidgauge fill docs/{page.name}"
 
 
+@pytest.mark.long  # and Python's own printing of signatures may change from version to version
+@pytest.mark.parametrize("page", REFERENCES, ids=lambda page: page.name)
+def test_the_reference_follows_from_the_docstrings(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fill", "--check", str(page)]) == 0, f"run: vidgauge fill docs/reference/*.md ({capsys.readouterr()})"
+
+
 def test_there_are_such_pages() -> None:
-    assert [page.name for page in PAGES]
+    assert PAGES
+    assert REFERENCES
 
 
 @pytest.fixture
