@@ -10,6 +10,7 @@ from vidgauge.reports.latex import HEAD as LATEX_MARK
 from vidgauge.reports.latex import write_latex
 from vidgauge.reports.markdown import write_markdown
 from vidgauge.reports.page import page
+from vidgauge.reports.videos.gallery import SCENES, galleries
 from vidgauge.store import Store, to_pandas, to_parquet
 
 MARKDOWN_MARK = "<!-- Written by vidgauge report. -->\n"
@@ -21,7 +22,14 @@ _MARKS |= {"csv": "subject.kind,subject.name,subject.config,", "parquet": "subje
 _START, _END = 2000, 65_536  # bytes of a file in which its mark is looked for; Parquet names its columns at the end
 
 
-def write_report(store: Path, out: Path, formats: Sequence[str], choice: Choice = EVERYTHING) -> dict[str, Path]:
+def write_report(
+    store: Path,
+    out: Path,
+    formats: Sequence[str],
+    choice: Choice = EVERYTHING,
+    videos: int = SCENES,
+    advance: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 - silent unless asked
+) -> dict[str, Path]:
     """Write a store's report into a folder.
 
     Args:
@@ -29,6 +37,8 @@ def write_report(store: Path, out: Path, formats: Sequence[str], choice: Choice 
         out: the folder, made if need be; only the names in ``FILES`` and ``MORE_FILES`` are written in it.
         formats: which of them to write.
         choice: which records, and in what order their rows and columns come.
+        videos: how many of each scored set the page shows, as far as they are found; 0 for none.
+        advance: told how many of them are done, and how many there are.
 
     Returns:
         The paths written, by format.
@@ -52,7 +62,9 @@ def write_report(store: Path, out: Path, formats: Sequence[str], choice: Choice 
     paths = {name: out / names[name] for name in dict.fromkeys(formats)}
     _refuse_strangers(out, paths)
     write: dict[str, Callable[[], str | bytes]] = {
-        "html": lambda: page(records, environments, store.name),
+        "html": lambda: page(
+            records, environments, store.name, galleries(records, store.absolute().parent, videos, advance)
+        ),
         "markdown": lambda: MARKDOWN_MARK + write_markdown(compare(records, choice)),
         "latex": lambda: write_latex(compare(records, choice)),
         "csv": lambda: to_pandas(records).to_csv(index=False, lineterminator="\n"),

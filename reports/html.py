@@ -10,7 +10,9 @@ from vidgauge.reports.wording import ARROWS, legends, marks, one_line, origin, r
 
 if TYPE_CHECKING:
     import jinja2
+    import markupsafe
 
+_MOST_CHOICES = 40
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -36,12 +38,13 @@ def templates() -> "jinja2.Environment":
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # facts come in the order of their importance
     environment.globals |= {
         "arrows": ARROWS,
+        "facets": facets,
         "legends": legends,
         "mark": lambda number: marks([number]),
         "origin": origin,
         "reading": reading,
     }
-    environment.filters |= {"typeset": typeset}
+    environment.filters |= {"breakable": breakable, "typeset": typeset}
     return environment
 
 
@@ -49,3 +52,21 @@ def typeset(number: str) -> str:
     """A written number with a true minus sign and powers of ten as raised digits."""
     raised = re.sub(r"e(-?\d+)", lambda power: f"\N{MULTIPLICATION SIGN}10{power[1].translate(_RAISED)}", number)
     return raised.replace("-", "\N{MINUS SIGN}")
+
+
+def breakable(text: str) -> "markupsafe.Markup":
+    """A name that may go on in the next line after each of its parts: escaped, as all that comes out of a record."""
+    import markupsafe
+
+    escaped = str(markupsafe.escape(one_line(text)))
+    return markupsafe.Markup(re.sub("([_/])", r"\1<wbr>", escaped))  # noqa: S704 - escaped above
+
+
+def facets(table: Table) -> list[tuple[str, int, list[str]]]:
+    """Headings left of the columns by which rows can be chosen: name, place, and the values that there are."""
+    found = []
+    for place, key in enumerate(table.stub):
+        choices = list(dict.fromkeys(row.stub[place] for row in table.rows))
+        if 1 < len(choices) <= _MOST_CHOICES:
+            found.append((key, place, [one_line(choice) for choice in choices]))
+    return found

@@ -14,8 +14,11 @@ from vidgauge.reports.configuration import NOT_SAID
 from vidgauge.reports.figures import figures
 from vidgauge.reports.footnotes import failed_files, lost
 from vidgauge.reports.html import templates
+from vidgauge.reports.plots import MOST_PLOTS, plots
+from vidgauge.reports.plots.trade_offs import trade_offs
 from vidgauge.reports.provenance import provenance
 from vidgauge.reports.ranking import contest, is_case
+from vidgauge.reports.videos.gallery import NONE, Galleries
 from vidgauge.reports.wording import EMBEDDED, superseded
 
 _MOST_FILES = 50
@@ -37,13 +40,16 @@ class Gap:
     more_files: int
 
 
-def page(records: Iterable[Record], environments: Mapping[str, Environment], title: str) -> str:
+def page(
+    records: Iterable[Record], environments: Mapping[str, Environment], title: str, videos: Galleries = NONE
+) -> str:
     """Write the page.
 
     Args:
         records: any iterable of records, such as a ``Store``.
         environments: descriptions by fingerprint, such as ``Store.environments()``.
         title: what the page calls the collection, such as the store's file name.
+        videos: what it shows of the videos that were scored.
 
     Returns:
         The HTML text: the same for the same records.
@@ -59,7 +65,6 @@ def page(records: Iterable[Record], environments: Mapping[str, Environment], tit
     cells = [cell for table in tables for cell in table.cells]
     times = sorted(record.time for record in given)
     older = sum(table.superseded for table in tables)
-    template_folder = files("vidgauge.reports") / "templates"
     return (
         templates()
         .get_template("page.html.j2")
@@ -68,6 +73,9 @@ def page(records: Iterable[Record], environments: Mapping[str, Environment], tit
             version=vidgauge.__version__,
             tables=tables,
             figures={table.title: figures(table) for table in tables},
+            plots={table.title: plots(table) for table in tables},
+            trade_offs=list(trade_offs(tables))[:MOST_PLOTS],
+            videos=videos,
             provenance={row.anchor: provenance(row) for row in rows},
             embedded=sorted({name for table in tables for name in table.embedded}),
             embedded_text=EMBEDDED,
@@ -75,16 +83,21 @@ def page(records: Iterable[Record], environments: Mapping[str, Environment], tit
             superseded=superseded(older) if older else "",
             first=times[0],
             last=times[-1],
-            leaders=_leaders(cells),
+            leaders=_leaders(rows),
             verdicts=_verdicts(tables),
             verdict_names=list(dict.fromkeys([*_VERDICTS, *(cell.verdict for cell in cells if cell.verdict)])),
             gaps=_gaps(tables),
             protocols=_protocols(cells),
             environments=environments,
-            style=(template_folder / "page.css").read_text("utf-8"),
-            script=(template_folder / "page.js").read_text("utf-8"),
+            style=_joined("css"),
+            script=_joined("js"),
         )
     )
+
+
+def _joined(kind: str) -> str:
+    folder = files("vidgauge.reports") / "templates"
+    return "\n".join((folder / f"{part}.{kind}").read_text("utf-8") for part in ("page", "plots", "videos"))
 
 
 def _counts(records: Sequence[Record], cells: Sequence[Cell]) -> dict[str, int]:
@@ -98,14 +111,16 @@ def _counts(records: Sequence[Record], cells: Sequence[Cell]) -> dict[str, int]:
     }
 
 
-def _leaders(cells: Sequence[Cell]) -> list[tuple[Cell, int]]:
-    """The best cell of each contest outside of benchmark cases, and how many are tied with it."""
-    contests: dict[tuple[str, ...], list[Cell]] = {}
-    for cell in cells:
-        if cell.rank and not is_case(cell.record.subject):
-            contests.setdefault(contest(cell.record), []).append(cell)
-    best = {key: next(rival for rival in rivals if rival.rank == "best") for key, rivals in contests.items()}
-    return [(best[key], sum(rival.rank == "tied" for rival in rivals)) for key, rivals in contests.items()]
+def _leaders(rows: Sequence[Row]) -> list[tuple[Cell, str, int]]:
+    """The best cell of each contest outside of benchmark cases, its row, and how many are tied with it."""
+    contests: dict[tuple[str, ...], list[tuple[Cell, str]]] = {}
+    for row in rows:
+        for cell in row.cells:
+            if cell and cell.rank and not is_case(cell.record.subject):
+                contests.setdefault(contest(cell.record), []).append((cell, row.anchor))
+    best = [next(each for each in rivals if each[0].rank == "best") for rivals in contests.values()]
+    ties = [sum(cell.rank == "tied" for cell, _ in rivals) for rivals in contests.values()]
+    return [(cell, anchor, tied) for (cell, anchor), tied in zip(best, ties, strict=True)]
 
 
 def _verdicts(tables: Sequence[Table]) -> list[tuple[str, str, Counter[str]]]:

@@ -4,6 +4,7 @@ from statistics import median
 from typing import Any
 
 from vidgauge.record import Record
+from vidgauge.reports.axes import is_number
 from vidgauge.reports.comparison import Cell, Row
 
 _LONGEST_LIST = 20
@@ -14,8 +15,8 @@ _DEEPEST = 5
 
 def provenance(row: Row) -> dict[str, Any]:
     """What the page shows when a row is opened: the subject's configuration and all about each number."""
-    cells = [cell for cell in row.cells if cell]
-    return {"config": summarise(row.subject.config), "records": [_record(cell) for cell in cells]}
+    records = [_record(cell) | {"column": column} for column, cell in enumerate(row.cells) if cell]
+    return {"config": summarise(row.subject.config), "records": records}
 
 
 def _record(cell: Cell) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _value(record: Record) -> str:
 
 def summarise(data: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever details hold
     """The same data, with raw samples as their count and quartiles' ends, and everything else cut to size."""
-    if isinstance(data, list) and len(data) > _LONGEST_SAMPLES and all(_is_number(item) for item in data):
+    if isinstance(data, list) and len(data) > _LONGEST_SAMPLES and all(map(is_number, data)):
         return f"{len(data)} numbers: least {min(data):.6g}, median {median(data):.6g}, greatest {max(data):.6g}"
     if isinstance(data, (list, dict)) and depth >= _DEEPEST:
         return f"{len(data)} entries"
@@ -58,7 +59,3 @@ def summarise(data: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever deta
     if isinstance(data, str) and len(data) > _LONGEST_TEXT:
         return f"{data[:_LONGEST_TEXT]}… ({len(data)} characters)"
     return data
-
-
-def _is_number(item: object) -> bool:
-    return isinstance(item, (int, float)) and not isinstance(item, bool)

@@ -1,6 +1,7 @@
 "use strict";
 
-const provenance = JSON.parse(document.getElementById("provenance").textContent);
+let parsed; // megabytes, where there are thousands of records: read when the first row is opened
+const about = (row) => (parsed ??= JSON.parse(document.getElementById("provenance").textContent))[row.id];
 const collator = new Intl.Collator("en", { numeric: true });
 
 function element(name, className, text) {
@@ -18,48 +19,71 @@ function printed(value) {
   return line.length < 60 ? line : JSON.stringify(value, null, 1);
 }
 
+function shown(key, text) {
+  if (key === "environment") {
+    const link = element("a", "", text);
+    link.href = "#environment-" + text.split(" ").pop();
+    return link;
+  }
+  return text.includes("\n") ? element("pre", "", text) : text;
+}
+
 function facts(pairs) {
   const list = element("dl", "facts");
   for (const [key, value] of Object.entries(pairs)) {
-    const text = printed(value);
     const entry = element("dd");
-    entry.append(text.includes("\n") ? element("pre", "", text) : text);
+    entry.append(shown(key, printed(value)));
     list.append(element("dt", "", key), entry);
   }
   return list;
 }
 
 function provenanceRow(row) {
-  const about = provenance[row.id];
+  const { config, records } = about(row);
   const line = element("tr", "provenance");
   line.id = row.id + "-provenance";
   const cell = line.appendChild(element("td"));
   cell.colSpan = row.cells.length;
   const inner = cell.appendChild(element("div", "inner"));
-  const config = inner.appendChild(element("section"));
-  config.append(element("h3", "", "what was measured"), facts(about.config));
-  for (const record of about.records) {
-    const part = inner.appendChild(element("section"));
+  for (const record of records) {
+    const part = inner.appendChild(element("section", "number-" + record.column));
     part.append(element("h3", "", record.measure.replaceAll("_", " ")), facts(record.facts));
     if (Object.keys(record.details).length) {
       const more = part.appendChild(element("details"));
       more.append(element("summary", "", "details"), facts(record.details));
     }
   }
+  const subject = element("section");
+  subject.append(element("h3", "", "what was measured"), facts(config));
+  inner.prepend(subject);
   return line;
 }
 
-function toggle(button) {
-  const row = button.closest("tr");
+function openRow(row, wanted) {
+  const button = row.querySelector(".open");
   let below = document.getElementById(row.id + "-provenance");
   if (!below) {
     below = provenanceRow(row);
     row.after(below);
     button.setAttribute("aria-controls", below.id);
-  } else {
-    below.hidden = !below.hidden;
   }
-  button.setAttribute("aria-expanded", String(!below.hidden));
+  below.hidden = !wanted;
+  button.setAttribute("aria-expanded", String(wanted));
+  return below;
+}
+
+function toggle(row) {
+  openRow(row, row.querySelector(".open").getAttribute("aria-expanded") !== "true");
+}
+
+/* A click on a number opens its row and shows which of the row's numbers was meant. */
+function tell(cell) {
+  const below = openRow(cell.parentElement, true);
+  for (const part of below.querySelectorAll(".asked")) part.classList.remove("asked");
+  const columns = [...cell.parentElement.querySelectorAll("td.number")];
+  const part = below.querySelector(".number-" + columns.indexOf(cell));
+  part.classList.add("asked");
+  part.scrollIntoView({ block: "nearest" });
 }
 
 /* Sorting: rows without a value stay last, whichever way; opened provenance travels with its row. */
@@ -94,21 +118,30 @@ function sort(header) {
   table.classList.add("sorted"); // the lines between tasks mean nothing any more
 }
 
-/* Filter: rows that hold every word. */
+/* Filters: rows that hold every word, and have what was chosen. */
 
-function filter(input) {
-  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const rows = [...document.querySelectorAll("#" + input.dataset.table + " > tbody > tr.row")];
-  let shown = 0;
+function filter(tools) {
+  const words = tools.querySelector("input").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const chosen = [...tools.querySelectorAll("select")].filter((select) => select.selectedIndex > 0);
+  const rows = [...document.querySelectorAll("#" + tools.dataset.table + " > tbody > tr.row")];
+  let count = 0;
   for (const row of rows) {
     const text = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
-    shown += row.hidden ? 0 : 1;
+    const has = (select) => row.cells[select.dataset.column].textContent.trim() === select.value;
+    row.hidden = !(words.every((word) => text.includes(word)) && chosen.every(has));
+    count += row.hidden ? 0 : 1;
     const below = document.getElementById(row.id + "-provenance");
     if (below) below.hidden = row.hidden || row.querySelector(".open").getAttribute("aria-expanded") !== "true";
   }
-  input.closest(".tools").querySelector(".shown").textContent =
-    shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
+  tools.querySelector(".shown").textContent =
+    count === rows.length ? `${count} rows` : `${count} of ${rows.length} rows`;
+}
+
+function unfilter(row) {
+  const tools = document.querySelector(`.tools[data-table="${row.closest("table").id}"]`);
+  tools.querySelector("input").value = "";
+  for (const select of tools.querySelectorAll("select")) select.selectedIndex = 0;
+  filter(tools);
 }
 
 function switchTheme() {
@@ -119,20 +152,36 @@ function switchTheme() {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (!button) return;
-  if (button.classList.contains("sort")) sort(button.closest("th"));
-  if (button.classList.contains("open")) toggle(button);
-  if (button.id === "theme") switchTheme();
+  if (button) {
+    if (button.classList.contains("sort")) sort(button.closest("th"));
+    if (button.classList.contains("open")) toggle(button.closest("tr"));
+    if (button.id === "theme") switchTheme();
+    return;
+  }
+  const cell = event.target.closest("tr.row > td.number:not(.none)");
+  if (cell && !event.target.closest("a") && getSelection().isCollapsed) tell(cell); // who selects text wants to copy it
 });
-document.addEventListener("input", (event) => {
-  if (event.target.classList.contains("filter")) filter(event.target);
-});
-// A footnote or a row may lie in something closed when a link leads there.
-addEventListener("hashchange", () => {
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, (event) => {
+    if (event.target.classList.contains("filter")) filter(event.target.closest(".tools"));
+  });
+}
+
+// A link may lead to a row, which then opens, or into something closed.
+function arrive() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const around = target && target.closest("details");
+  if (!target) return;
+  if (target.matches("tr.row")) {
+    if (target.hidden) unfilter(target);
+    openRow(target, true);
+    target.querySelector(".open").focus({ preventScroll: true });
+    target.scrollIntoView();
+  }
+  const around = target.closest("details");
   if (around && !around.open) {
     around.open = true;
     target.scrollIntoView();
   }
-});
+}
+addEventListener("hashchange", arrive);
+arrive();

@@ -1,9 +1,13 @@
 """Records as the other rooms make them, written by hand."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from vidgauge.environment import Environment
@@ -158,6 +162,69 @@ def store_records() -> list[Record]:
     return records
 
 
+def swept_records(name: str, frames: int, seconds: float, verdict: str) -> list[Record]:
+    """What a suite measures of one layer at one point along time, and what it predicts: 100 GFLOP/s, 50 GB/s."""
+    config = layer_config("along time", layer=name, shape=[1, 32, frames, 16, 16])
+    shared: dict[str, Any] = {"kind": "layer", "name": name, "config": config}
+    flops, moved = 1e8 * frames, 1e6 * frames
+    bound = {"flops": flops, "bytes": moved, "ridge": 2.0, "bytes_per_second": 5e10}
+    ratio = {"verdict": verdict, "baseline": "conv3d", "sweep": {"axis": "T", "value": frames}}
+    speedup = {"baseline": "conv3d", "predicted_speedup": 1.5, "achieved_speedup": 1 / seconds, "reasons": []}
+    if verdict == "slower":
+        speedup["reasons"] = [{"rule": "copies", "text": "copies: it moves 3 MB in permutes"}]
+    other = {} if name == "conv3d" else speedup
+    return [
+        make_record("latency", seconds, half_width=0.01 * seconds, protocol=TIMING, **shared),
+        make_record("ratio_to_baseline", 1.2, half_width=0.1, protocol=TIMING, details=ratio, **shared),
+        make_record("peak_memory", 1e6 * frames, protocol=MEMORY, **shared),
+        make_record("predicted_time", flops / 1e11, protocol=COST, details=bound, **shared | {"n": 0}),
+        make_record("efficiency", flops / 1e11 / seconds, protocol=COST, details=other, **shared),
+    ]
+
+
+@pytest.fixture
+def plotted_records() -> list[Record]:
+    """A sweep with its crossover, a ladder of damage, a distance along N, and systems that were scored and timed."""
+    records = []
+    for frames, verdict in ((1, "slower"), (4, "undecided"), (16, "faster"), (64, "faster")):
+        records += swept_records("conv3d", frames, 0.01 * frames, "equal")
+        records += swept_records("axial_attention", frames, 0.02 * frames**0.5, verdict)
+    where = {
+        "suite": "layers-small",
+        "case": "along time",
+        "dtype": "float32",
+        "device": "cpu",
+        "axis": "T",
+        "batch": 1,
+    }
+    crossing = {"between": [1, 16], "before": "slower", "after": "faster"}
+    found = {"axis": "T", "baseline": "conv3d", "crossings": [crossing]}
+    shared: dict[str, Any] = {"kind": "layer", "name": "axial_attention", "config": where, "details": found}
+    records.append(make_record("crossover", 16.0, protocol=COST, **shared))
+    for severity in (0.0, 0.25, 0.5, 1.0):
+        config = {
+            "real": ["data/real"],
+            "generated": [f"noise-{severity}"],
+            "distortion": "noise",
+            "severity": severity,
+        }
+        records.append(make_record("fvd", 3 + 100 * severity, half_width=2.0, name=f"noise {severity}", config=config))
+    curve = [
+        {"n": n, "parts": 256 // n, "value": 3 + 640 / n, "low": 2 + 640 / n, "high": 4 + 640 / n} for n in (64, 256)
+    ]
+    extrapolated = {"value": 3.0, "low": 2.0, "high": 4.0, "curve": curve}
+    records.append(make_record("kvd", 5.5, half_width=1.0, details={"extrapolated": extrapolated}))
+    for index, name in enumerate(("vdm/tiny", "walt/tiny")):
+        timed = layer_config("*/tiny", direction="sample", suite="systems", layer=None, system=name)
+        records.append(
+            make_record("fvd", 50.0 - 9 * index, half_width=4.0, kind="system", name=name, config={"clips": 256})
+        )
+        records.append(
+            make_record("latency", 2.0 + index, half_width=0.1, kind="system", name=name, config=timed, protocol=TIMING)
+        )
+    return records
+
+
 HOSTILE = "<script>alert(1)</script> a|b_%&$#{}~^\\\n'\"`[x](y) ``` \x1b[31m é 😀 </table>"
 
 
@@ -183,3 +250,31 @@ def hostile_records() -> list[Record]:
 @pytest.fixture
 def hostile_text() -> str:
     return HOSTILE
+
+
+def write_clip(path: Path, level: int, frames: int = 8, fps: int = 8) -> None:
+    """A lossless video of 16x12, grey, whose frames brighten by one each from ``level`` on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 16, 12, "bgr0"
+        for number in range(frames):
+            frame_hwc = np.full((12, 16, 3), level + number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame_hwc, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+@pytest.fixture
+def shown_videos(tmp_path: Path) -> list[Record]:
+    """Two systems' videos of the same names beside real ones of others, with captions; one file is none."""
+    for number in range(3):
+        write_clip(tmp_path / "videos" / "real" / f"real-{number}.mkv", 10 * number)
+        write_clip(tmp_path / "videos" / "a" / f"{number}<script>.mkv", 100 + 10 * number)
+        write_clip(tmp_path / "videos" / "b" / f"{number}<script>.mkv", 200 + 10 * number)
+    (tmp_path / "videos" / "b" / "1<script>.mkv").write_bytes(b"no video")
+    rows = [{"file": f"{number}<script>.mkv", "caption": f"<b>shape</b> {number}"} for number in range(3)]
+    (tmp_path / "videos" / "a" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return [
+        make_record("fvd", 9.0, name=name, config={"real": ["videos/real"], "generated": [f"videos/{name}"]})
+        for name in "ab"
+    ]

@@ -17,7 +17,7 @@ Make = Callable[..., Record]
 class Page(HTMLParser):
     """Elements, visible text, and whether all of them close in order."""
 
-    VOID = frozenset({"meta", "link", "input", "br"})
+    VOID = frozenset({"meta", "link", "input", "br", "wbr", "img"})
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,7 +1,7 @@
-"""The page in a real browser: no errors, sorting, provenance, and nothing wider than a phone."""
+"""The page in a real browser: tables, provenance, plots, videos, no errors, and nothing wider than a phone."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,15 @@ import pytest
 from vidgauge.environment import Environment
 from vidgauge.record import Record
 from vidgauge.reports.page import page
+from vidgauge.reports.videos.gallery import galleries
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium import webdriver  # noqa: E402 - after the check
 from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
@@ -42,16 +45,33 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 def opened(
     browser: webdriver.Chrome, store_records: list[Record], environment: Environment, tmp_path: Path
 ) -> webdriver.Chrome:
-    path = tmp_path / "index.html"
-    path.write_text(page(store_records, {environment.fingerprint: environment}, "evening.sqlite"), encoding="utf-8")
+    return _open(browser, page(store_records, {environment.fingerprint: environment}, "evening.sqlite"), tmp_path)
+
+
+@pytest.fixture
+def plotted(browser: webdriver.Chrome, plotted_records: list[Record], tmp_path: Path) -> webdriver.Chrome:
+    return _open(browser, page(plotted_records, {}, "plots"), tmp_path)
+
+
+@pytest.fixture
+def shown(browser: webdriver.Chrome, shown_videos: list[Record], tmp_path: Path) -> webdriver.Chrome:
+    return _open(browser, page(shown_videos, {}, "videos", galleries(shown_videos, tmp_path)), tmp_path)
+
+
+def _open(browser: webdriver.Chrome, text: str, folder: Path) -> webdriver.Chrome:
+    (folder / "index.html").write_text(text, encoding="utf-8")
     _resize(browser, 1280)
-    browser.get(path.as_uri())
+    browser.get((folder / "index.html").as_uri())
     return browser
 
 
 def _resize(browser: webdriver.Chrome, width: int) -> None:
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def _until(browser: webdriver.Chrome, holds: Callable[[], bool]) -> None:
+    WebDriverWait(browser, 10, poll_frequency=0.02).until(lambda _: holds())
 
 
 def _log(browser: webdriver.Chrome) -> list[dict[str, Any]]:
@@ -117,19 +137,165 @@ def test_a_row_opens_its_provenance_and_takes_it_along(opened: webdriver.Chrome)
     assert not below.is_displayed()
 
 
+def _visible(browser: webdriver.Chrome) -> int:
+    script = "return document.querySelectorAll('#t2-table tbody tr.row:not([hidden])').length"
+    return int(browser.execute_script(script))
+
+
 def test_the_filter_keeps_rows_that_hold_every_word(opened: webdriver.Chrome) -> None:
     opened.find_element(By.CSS_SELECTOR, "input.filter").send_keys("CONV unet-low")
-    shown = [row for row in opened.find_elements(By.CSS_SELECTOR, "#t2-table tbody tr.row") if row.is_displayed()]
-    assert len(shown) == 6
+    assert _visible(opened) == 6
     assert opened.find_element(By.CSS_SELECTOR, ".shown").text == "6 of 17 rows"
 
 
-def test_a_phone_needs_no_sideways_scrolling(opened: webdriver.Chrome) -> None:
-    _resize(opened, 400)
-    for button in opened.find_elements(By.CSS_SELECTOR, "button.open")[:2]:
-        opened.execute_script("arguments[0].click()", button)
-    width, room = opened.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-    assert width <= room == 400
+def test_choices_keep_rows_that_have_them_and_a_link_to_a_hidden_row_undoes_them(opened: webdriver.Chrome) -> None:
+    for key, choice, left in (("case", "unet-low", 8), ("batch", "2", 4)):
+        path = f"//p[@data-table='t2-table']//label[starts-with(., '{key}')]/select"
+        Select(opened.find_element(By.XPATH, path)).select_by_visible_text(choice)
+        assert _visible(opened) == left
+    hidden = opened.find_element(By.CSS_SELECTOR, "#t2-table tr.row[hidden]").get_attribute("id")
+    opened.execute_script("location.hash = arguments[0]", hidden)
+    _until(opened, lambda: _visible(opened) == 17)
+    assert opened.find_element(By.ID, f"{hidden}-provenance").is_displayed()
+    assert opened.switch_to.active_element.get_attribute("aria-expanded") == "true"
+
+
+def test_a_click_on_a_number_tells_where_it_comes_from(opened: webdriver.Chrome, environment: Environment) -> None:
+    opened.find_element(By.XPATH, "//table[@id='t1-table']//tr[@class='row']/td[2]//span[@class='value']").click()
+    asked = opened.find_element(By.CSS_SELECTOR, "#t1-table .asked")
+    assert asked.is_displayed()
+    assert asked.text.startswith("kvd")
+    link = asked.find_element(By.LINK_TEXT, f"fingerprint {environment.fingerprint}")
+    opened.execute_script("arguments[0].click()", link)
+    assert opened.find_element(By.ID, f"environment-{environment.fingerprint}").is_displayed()
+
+
+def test_plots_have_marks_in_sight_and_axes_with_units(plotted: webdriver.Chrome) -> None:
+    plots = plotted.find_elements(By.CSS_SELECTOR, "figure.plot")
+    titles = [plot.find_element(By.CSS_SELECTOR, "figcaption b").text for plot in plots]
+    assert {"latency along frames", "fvd along severity", "kvd along N", "roofline"} <= set(titles)
+    assert {"predicted against achieved speed-up", "fvd against latency"} <= set(titles)
+    latency = plots[titles.index("latency along frames")]
+    assert [axis.text for axis in latency.find_elements(By.CSS_SELECTOR, ".axis")] == [
+        "↑ latency (ms), logarithmic",
+        "frames T, logarithmic →",
+    ]
+    script = """return [...document.querySelectorAll('figure.plot')].map((figure) => {
+        const frame = figure.querySelector(':scope > svg').getBoundingClientRect();
+        const marks = [...figure.querySelectorAll('.mark use')].map((mark) => mark.getBoundingClientRect());
+        const inside = (box) => box.width > 4 && box.left > frame.left - 6 && box.right < frame.right + 6
+            && box.top > frame.top - 6 && box.bottom < frame.bottom + 6;
+        const ticks = figure.querySelectorAll('.tick').length;
+        return [marks.length, marks.every(inside), ticks > 3, new Set(marks.map((box) => box.top)).size > 1]; })"""
+    for marks, inside, ticks, apart in plotted.execute_script(script):
+        assert (marks > 1, inside, ticks, apart) == (True, True, True, True)
+    assert len(latency.find_elements(By.CSS_SELECTOR, ".band")) == 1
+    assert "axial_attention against conv3d: slower up to 1, faster from 16 on." in latency.text
+    assert _log(plotted) == []
+
+
+def test_hover_and_arrow_keys_tell_values_and_enter_leads_to_the_row(plotted: webdriver.Chrome) -> None:
+    marks = plotted.find_elements(By.CSS_SELECTOR, "figure.plot:first-of-type .mark")
+    tip = plotted.find_element(By.CSS_SELECTOR, ".tip")
+    ActionChains(plotted).move_to_element(marks[2]).perform()
+    assert tip.text == marks[2].get_attribute("aria-label")
+    plotted.execute_script("arguments[0].focus()", marks[0])
+    plotted.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    assert plotted.switch_to.active_element == marks[1]
+    assert tip.text == marks[1].get_attribute("aria-label")
+    assert [mark.get_attribute("tabindex") for mark in marks[:3]] == ["-1", "0", "-1"]
+    plotted.switch_to.active_element.send_keys(Keys.ENTER)
+    row = str(marks[1].get_dom_attribute("href")).partition("#")[2]
+    _until(plotted, lambda: plotted.find_element(By.ID, f"{row}-provenance").is_displayed())
+
+
+def test_one_series_at_a_time(plotted: webdriver.Chrome) -> None:
+    figure = next(figure for figure in plotted.find_elements(By.CSS_SELECTOR, ".plot") if "frames" in figure.text)
+    pick = figure.find_elements(By.CSS_SELECTOR, ".pick")[1]
+    plotted.execute_script("arguments[0].click()", pick)
+    assert pick.get_attribute("aria-pressed") == "true"
+    faded = [
+        "faded" in str(series.get_attribute("class")) for series in figure.find_elements(By.CSS_SELECTOR, ".series")
+    ]
+    assert faded == [True, False]
+    plotted.execute_script("arguments[0].click()", pick)
+    assert not figure.find_elements(By.CSS_SELECTOR, ".faded")
+
+
+def _frames(browser: webdriver.Chrome) -> list[str]:
+    script = "return [...document.querySelectorAll('.screen img')].map((image) => image.style.transform)"
+    frames: list[str] = browser.execute_script(script)
+    return frames
+
+
+def test_videos_play_in_step_and_stop(shown: webdriver.Chrome) -> None:
+    sizes = "return [...document.querySelectorAll('.screen img')].map((one) => [one.naturalWidth, one.naturalHeight])"
+    _until(shown, lambda: shown.execute_script(sizes) == [[16, 96]] * 8)
+    play = shown.find_element(By.ID, "play")
+    play.click()
+    assert play.text == "Pause all"
+    _until(shown, lambda: _frames(shown)[0] not in ("", "translateY(0%)"))
+    play.click()
+    assert play.text == "Play all"
+    stopped = _frames(shown)
+    assert set(stopped) == {stopped[0]}  # all on one clock
+    assert _frames(shown) == stopped
+    assert _log(shown) == []
+
+
+def test_the_slider_goes_to_a_frame(shown: webdriver.Chrome) -> None:
+    script = """const seek = document.getElementById('seek');
+        seek.value = 0.3;
+        seek.dispatchEvent(new Event('input', {bubbles: true}))"""
+    shown.execute_script(script)
+    assert set(_frames(shown)) == {"translateY(-25%)"}  # frame 2 of 8, at 8 a second
+    assert shown.find_element(By.ID, "clock").text == "0.3 s"
+    colour = """const image = document.querySelector('.clips:has(figure + figure) .screen img');
+        const canvas = document.createElement('canvas').getContext('2d');
+        canvas.drawImage(image, 0, 0); return canvas.getImageData(3, 2 * 12 + 3, 1, 1).data[0]"""
+    assert shown.execute_script(colour) == 102  # what the file holds
+
+
+def test_captions_and_names_of_videos_stay_text(shown: webdriver.Chrome) -> None:
+    scene = shown.find_elements(By.CSS_SELECTOR, ".scenes:not(.single) .scene")[1]
+    assert scene.find_element(By.CSS_SELECTOR, ".caption").text.startswith("<b>shape</b> 1")
+    assert "1<script>.mkv" in scene.text
+    assert "cannot be shown: Invalid data found" in scene.text
+    alt = scene.find_element(By.CSS_SELECTOR, "img").get_attribute("alt")
+    assert alt == "a, 1<script>.mkv: <b>shape</b> 1"
+
+
+def test_light_and_dark(opened: webdriver.Chrome) -> None:
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    seen = []
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        seen.append(opened.execute_script(paper))
+    opened.find_element(By.ID, "theme").click()
+    assert opened.execute_script(paper) == seen[0] != seen[1]
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_the_keyboard_comes_to_the_numbers_first(opened: webdriver.Chrome) -> None:
+    opened.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert opened.switch_to.active_element.text == "Skip to the numbers"
+    opened.switch_to.active_element.send_keys(Keys.ENTER)
+    assert opened.switch_to.active_element.get_attribute("id") == "main"
+
+
+@pytest.mark.parametrize("name", ["opened", "plotted", "shown"])
+def test_a_phone_needs_no_sideways_scrolling(name: str, request: pytest.FixtureRequest) -> None:
+    browser: webdriver.Chrome = request.getfixturevalue(name)
+    _resize(browser, 390)
+    for button in browser.find_elements(By.CSS_SELECTOR, "button.open")[:2]:
+        browser.execute_script("arguments[0].click()", button)
+    everything = (
+        "for (const part of document.querySelectorAll('main > section')) part.style.contentVisibility = 'visible'"
+    )
+    browser.execute_script(everything)
+    width, room = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width <= room == 390
 
 
 def test_hostile_text_runs_nothing(
@@ -139,11 +305,9 @@ def test_hostile_text_runs_nothing(
     tmp_path: Path,
     hostile_text: str,
 ) -> None:
-    path = tmp_path / "hostile.html"
-    path.write_text(page(hostile_records, {environment.fingerprint: environment}, hostile_text), encoding="utf-8")
-    _resize(browser, 400)
-    browser.get(path.as_uri())  # an alert would make the next command fail
+    _open(browser, page(hostile_records, {environment.fingerprint: environment}, hostile_text), tmp_path)
+    _resize(browser, 390)  # an alert would have made this fail
     browser.find_element(By.CSS_SELECTOR, "button.open").click()
     assert "alert(1)" in browser.find_element(By.CSS_SELECTOR, "tr.provenance").text
     assert _log(browser) == []
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 400
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390

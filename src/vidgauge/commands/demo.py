@@ -51,7 +51,14 @@ def demo(
 
         scored = study.score_videos(out / "videos", store, scored_one)
         bar.update(scoring, description="scored videos")
-    paths = write_report(out / "records.sqlite", out / "report", list(FILES))
+    with progress_bar() as bar:
+        writing = bar.add_task("writing the page", total=None)
+        paths = write_report(
+            out / "records.sqlite",
+            out / "report",
+            list(FILES),
+            advance=lambda done, total: bar.update(writing, completed=done, total=total),
+        )
     console.print(summary(profiled))
     console.print(_scores(scored))
     console.print("fresh: drawn from the same world as the real set, so its FVD and KVD are the floor at this n.")

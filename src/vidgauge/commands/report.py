@@ -26,14 +26,27 @@ def report(
     subject: Annotated[Patterns, typer.Option(help="Only this system, layer or folder of videos; the same.")] = None,
     suite: Annotated[Patterns, typer.Option(help="Only this suite of benchmarks; the same.")] = None,
     protocol: Annotated[Patterns, typer.Option(help="Only this protocol; the same.")] = None,
+    videos: Annotated[
+        int, typer.Option(min=0, help="How many videos of each scored set the page shows; 0 for none.")
+    ] = 6,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as a JSON object by format.")] = False,
 ) -> None:
     """Turn a store into one self-contained HTML page, Markdown, LaTeX and CSV."""
+    from vidgauge.progress import progress_bar
     from vidgauge.reports.choice import Choice
     from vidgauge.reports.files import write_report
 
     choice = Choice.of(measure or (), subject or (), suite or (), protocol or ())
-    written = write_report(store, out, formats or list(_FORMATS), choice)
+    with progress_bar() as bar:
+        task = bar.add_task("writing the report", total=None)
+        written = write_report(
+            store,
+            out,
+            formats or list(_FORMATS),
+            choice,
+            videos,
+            lambda done, total: bar.update(task, completed=done, total=total, description="preparing videos"),
+        )
     if json:
         typer.echo(json_format.dumps({name: str(path) for name, path in written.items()}, indent=1))
     else:
