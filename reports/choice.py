@@ -35,7 +35,7 @@ class Choice:
         cls, measures: Patterns = (), subjects: Patterns = (), suites: Patterns = (), protocols: Patterns = ()
     ) -> "Choice":
         """A choice by one name or several of each."""
-        return cls(*map(_several, (measures, subjects, suites, protocols)))
+        return cls(*map(several, (measures, subjects, suites, protocols)))
 
     def chosen(self, records: Iterable[Record]) -> list[Record]:
         """The records that fit, in their order.
@@ -68,7 +68,8 @@ class Choice:
         return all(_fit(name, patterns) for name, patterns in zip(names, wanted, strict=True) if patterns)
 
 
-def _several(patterns: Patterns) -> tuple[str, ...]:
+def several(patterns: Patterns) -> tuple[str, ...]:
+    """One name, or several, as several."""
     return (patterns,) if isinstance(patterns, str) else tuple(patterns)
 
 

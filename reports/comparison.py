@@ -3,7 +3,8 @@
 Every kind of subject becomes a table (benchmark cases one for each suite): a row is a subject in an environment, a
 column is a measure under one protocol. Nothing here knows a measure or a kind by name to let it in, so new ones appear
 by themselves. A column holds one protocol fingerprint; of benchmark cases, whose protocol differs with what they time,
-one protocol name, and a footnote tells rivals with unlike fingerprints apart.
+one protocol name, and a footnote tells rivals with unlike fingerprints apart. Published numbers have tables of their
+own, one for each data set: no two papers share a protocol, so a column holds a measure, and footnotes name the papers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,10 +16,26 @@ from vidgauge.record import Measure, Record, Subject
 from vidgauge.reports.choice import Choice
 from vidgauge.reports.configuration import config_text, split_keys
 from vidgauge.reports.footnotes import Footnotes, footnote_texts
+from vidgauge.reports.printed import PERCENT, all_percent, as_printed
 from vidgauge.reports.quantities import Scale, Written, choose_scale, write
-from vidgauge.reports.ranking import Rank, Standing, canonical, contest, is_case, standings, task
+from vidgauge.reports.ranking import (
+    PUBLISHED,
+    Rank,
+    Standing,
+    canonical,
+    contest,
+    is_case,
+    is_published,
+    standings,
+    task,
+)
 
-_TITLES = {"videos": "Generated videos", "system": "Systems", "layer": "Layers"}  # in the order of the page
+_TITLES = {  # in the order of the page
+    "videos": "Generated videos",
+    PUBLISHED: "Published numbers",
+    "system": "Systems",
+    "layer": "Layers",
+}
 EVERYTHING = Choice()
 _FIRST_MEASURES = ("latency", "ratio_to_baseline", "throughput", "peak_memory", "flops", "parameters")
 
@@ -85,6 +102,8 @@ class Row:
     """Its name and what tells it from the other rows, in the order of the table's ``stub``."""
     cells: tuple[Cell | None, ...]
     """In the order of the table's columns; None where nothing was measured."""
+    group: str = ""
+    """What it stands under with the rows around it, where the table has such headings."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +125,8 @@ class Table:
     """How many older records of the same things were left out."""
     embedded: tuple[str, ...]
     """Protocols whose records come from the embedded Moving Shapes world."""
+    label: str = ""
+    """By which a paper refers to it; numbered where empty."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -125,19 +146,30 @@ def compare(records: Iterable[Record], choice: Choice = EVERYTHING) -> tuple[Tab
     Raises:
         UsageError: where the choice names what is not among the records.
     """
+    groups: dict[tuple[str, str], list[tuple[Record, int]]] = {}
+    for record, older in newest(choice.chosen(records)):
+        groups.setdefault((record.subject.kind, _part(record.subject)), []).append((record, older))
+    order = [*_TITLES]
+    kinds = sorted(groups, key=lambda group: order.index(group[0]) if group[0] in order else len(order))
+    return tuple(_table(kind, part, groups[kind, part], choice) for kind, part in kinds)
+
+
+def newest(records: Iterable[Record]) -> list[tuple[Record, int]]:
+    """Of each subject, measure, protocol and environment the latest record, and how many older ones it supersedes."""
     latest: dict[str, tuple[Record, int]] = {}
-    for record in choice.chosen(records):
+    for record in records:
         key = canonical([_identity(record.subject), record.measure.name, record.measure.unit])
         key += canonical([record.protocol.model_dump(), record.environment])
         standing, older = latest.get(key, (record, -1))
         latest[key] = (record if record.time >= standing.time else standing, older + 1)
-    groups: dict[tuple[str, str], list[tuple[Record, int]]] = {}
-    for record, older in latest.values():
-        suite = str(record.subject.config.get("suite", "")) if is_case(record.subject) else ""
-        groups.setdefault((record.subject.kind, suite), []).append((record, older))
-    order = [*_TITLES]
-    kinds = sorted(groups, key=lambda group: order.index(group[0]) if group[0] in order else len(order))
-    return tuple(_table(kind, suite, groups[kind, suite], choice) for kind, suite in kinds)
+    return list(latest.values())
+
+
+def _part(subject: Subject) -> str:
+    """Which of its kind's tables a subject is in: that of its suite, or of the data set of its paper."""
+    if is_published(subject):
+        return str(subject.config["dataset"])
+    return str(subject.config.get("suite", "")) if is_case(subject) else ""
 
 
 def _identity(subject: Subject) -> dict[str, Any]:
@@ -148,23 +180,24 @@ def _identity(subject: Subject) -> dict[str, Any]:
     return asked
 
 
-def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]], choice: Choice) -> Table:
+def _table(kind: str, part: str, group: Sequence[tuple[Record, int]], choice: Choice) -> Table:
     records = [record for record, _ in group]
     footnotes = Footnotes()
     columns = _columns(records, footnotes, choice)
-    place = {key: index for index, key in enumerate(columns)}
+    index_of = {key: index for index, key in enumerate(columns)}
     rivals = _fingerprints_of_rivals(records)
     rows: dict[str, tuple[Record, list[Cell | None]]] = {}
     for (record, older), standing in zip(group, standings(records), strict=True):
         key = _column_key(record)
-        extra = [_which_protocol(record)] if len(rivals[key, task(record.subject)]) > 1 else []
+        unlike = len(rivals[key, task(record.subject)]) > 1 and not is_published(record.subject)
+        extra = [_which_protocol(record)] if unlike else []
         numbers = footnotes.number(footnote_texts(record) + extra)
         cell = make_cell(record, columns[key], standing, numbers, older)
-        _place(cell, place[key], rows, len(columns))
+        place(cell, index_of[key], rows, len(columns))
     firsts = [record for record, _ in rows.values()]
     tasks = list(dict.fromkeys(task(record.subject) for record in firsts))
     keys, common = split_keys(firsts)
-    environments = tuple(dict.fromkeys(record.environment for record in records))
+    environments = tuple(dict.fromkeys(r.environment for r in records if not is_published(r.subject)))
     finished = [
         Row(
             anchor=f"row-{fingerprint(row_key)}",
@@ -178,7 +211,7 @@ def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]], choice: C
     ]
     return Table(
         kind=kind,
-        title=_TITLES.get(kind, kind.capitalize()) + (f": {suite}" if suite else ""),
+        title=_TITLES.get(kind, kind.capitalize()) + (f": {part}" if part else ""),
         stub=(kind, *keys, *(["environment"] if len(environments) > 1 else [])),
         common=common,
         columns=tuple(columns.values()),
@@ -193,13 +226,20 @@ def _table(kind: str, suite: str, group: Sequence[tuple[Record, int]], choice: C
 
 
 def _column_key(record: Record) -> tuple[str, ...]:
+    if is_published(record.subject):
+        return record.measure.name, record.measure.unit, PUBLISHED, ""
     fingerprint = "" if is_case(record.subject) else record.protocol.fingerprint
     return record.measure.name, record.measure.unit, record.protocol.name, fingerprint
 
 
-def _place(cell: Cell, index: int, rows: dict[str, tuple[Record, list[Cell | None]]], columns: int) -> None:
+def row_key(record: Record) -> str:
+    """Records with equal ones stand in one row."""
+    return canonical([record.subject.model_dump(), record.environment])
+
+
+def place(cell: Cell, index: int, rows: dict[str, tuple[Record, list[Cell | None]]], columns: int) -> None:
     """Put the cell into its subject's row, or into a further one where another fingerprint has taken its place."""
-    key = canonical([cell.record.subject.model_dump(), cell.record.environment])
+    key = row_key(cell.record)
     while key in rows and rows[key][1][index] is not None:
         key += "+"
     rows.setdefault(key, (cell.record, [None] * columns))[1][index] = cell
@@ -234,16 +274,25 @@ def _column(records: Sequence[Record], footnotes: Footnotes) -> Column:
     shared = [text for text in texts[0] if all(text in others for others in texts)] if len(texts) > 1 else []
     return Column(
         measure=first.measure,
-        protocol=first.protocol.name,
+        protocol=PUBLISHED if is_published(first.subject) else first.protocol.name,
         fingerprints=tuple(dict.fromkeys(record.protocol.fingerprint for record in records)),
-        scale=choose_scale(first.measure.unit, [record.value for record in records if record.value is not None]),
+        scale=scale_of(records),
         footnotes=footnotes.number(shared + _unequal_n(records)),
         legend=_legend(records),
     )
 
 
+def scale_of(records: Sequence[Record]) -> Scale:
+    """One unit for a whole column."""
+    if all_percent(records):
+        return PERCENT
+    return choose_scale(records[0].measure.unit, [record.value for record in records if record.value is not None])
+
+
 def _legend(records: Sequence[Record]) -> str:
     first = records[0]
+    if is_published(first.subject):
+        return "as published: each paper has a protocol of its own, so nothing is ranked"
     fingerprints = dict.fromkeys(record.protocol.fingerprint for record in records)
     parts = [f"protocol {first.protocol.name} ({' and '.join(fingerprints)})"]
     sizes = sorted({record.n for record in records if record.n})
@@ -258,10 +307,14 @@ def _legend(records: Sequence[Record]) -> str:
 
 
 def _unequal_n(records: Sequence[Record]) -> list[str]:
-    """Warn where rivals rest on unlike numbers of videos; the rounds of a benchmark differ by nature."""
+    """Warn where rivals rest on unlike numbers of videos; rounds of a benchmark differ by nature."""
     sizes: dict[tuple[str, ...], set[int]] = {}
     for record in records:
-        if record.status == "ok" and record.measure.better != "neither" and not is_case(record.subject):
+        if (
+            record.status == "ok"
+            and record.measure.better != "neither"
+            and not (is_case(record.subject) or is_published(record.subject))
+        ):
             sizes.setdefault(contest(record), set()).add(record.n)
     if all(len(of_contest) == 1 for of_contest in sizes.values()):
         return []
@@ -270,8 +323,8 @@ def _unequal_n(records: Sequence[Record]) -> list[str]:
 
 def make_cell(record: Record, column: Column, standing: Standing, footnotes: Sequence[int], older: int = 0) -> Cell:
     """The cell of one record, with those of its footnotes that its column does not have already."""
-    written = Written(record.status, "")
-    if record.value is not None:
+    written = as_printed(record, column.scale) or Written(record.status, "")
+    if record.value is not None and not is_published(record.subject):
         written = write(record.value, record.low, record.high, column.scale)
     numbers = tuple(number for number in footnotes if number not in column.footnotes)
     return Cell(record, **vars(written), **standing._asdict(), footnotes=numbers, older=older)

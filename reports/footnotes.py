@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from vidgauge.record import Record
+from vidgauge.reports.ranking import is_published
 
 _MOST_FILES = 5
 
@@ -26,8 +27,10 @@ class Footnotes:
 def footnote_texts(record: Record) -> list[str]:
     """All that a reader must know beside the number: why it or its interval is missing, failures, notes."""
     texts = [f"{record.status}: {record.reason}"] if record.status != "ok" else []
-    if record.no_interval:
+    if record.no_interval and not is_published(record.subject):
         texts.append(f"no interval: {record.no_interval}")
+    elif record.details.get("printed", {}).get("plus_minus"):
+        texts.append(record.no_interval)
     if record.n_failed:
         texts.append(f"{lost(record)}{_files(record)}")
     texts += notes(record)

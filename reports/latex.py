@@ -27,7 +27,6 @@ _TEXT = {
     '"': r"\textquotedbl{}",
     "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
-    "-": r"-{}",  # two in a row would print as a dash
     "[": r"{[}",  # first in a row it would be taken for the option of the line break before
     "]": r"{]}",
     "↓": r"$\downarrow$",
@@ -55,6 +54,7 @@ _TEXT = {
     "Ł": r"\L{}",
 }
 _TEXT['"'] = r"\char34{}"  # \textquotedbl needs a font encoding that not every paper loads
+_HYPHEN_BEFORE_ANOTHER = re.compile("-(?=-)")
 _ACCENTS = {"̀": "`", "́": "'", "̂": "^", "̃": "~", "̈": '"', "̊": "r", "̌": "v", "̧": "c", "̄": "=", "̋": "H"}
 
 
@@ -65,7 +65,8 @@ def write_latex(tables: Sequence[Table]) -> str:
 
 def escape(text: str) -> str:
     """Text that prints as itself under any LaTeX engine; letters beyond its usual fonts become ``U+1F600``."""
-    return "".join(_letter(letter) for letter in one_line(text))
+    parts = _HYPHEN_BEFORE_ANOTHER.split(one_line(text))  # two in a row would print as a dash
+    return "-{}".join("".join(map(_letter, part)) for part in parts)
 
 
 def _letter(letter: str) -> str:
@@ -86,7 +87,7 @@ def _table(table: Table, number: int) -> str:
         rf"\begin{{{kind}}}",
         r"\centering",
         rf"\caption{{{escape(table.title)}.}}",
-        rf"\label{{tab:vidgauge-{number}}}",
+        rf"\label{{tab:{table.label or f'vidgauge-{number}'}}}",
         r"\medskip",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{'l' * len(table.stub)}{'r' * len(table.columns)}}}",
@@ -105,11 +106,17 @@ def _table(table: Table, number: int) -> str:
 
 def _rows(table: Table) -> list[str]:
     lines: list[str] = []
-    last_task = table.rows[0].task
+    width = len(table.stub) + len(table.columns)
+    last = None
     for row in table.rows:
-        if row.task != last_task:
+        if row.group and (last is None or row.group != last.group):
+            lines += [
+                *([r"\midrule"] if last else []),
+                _line([rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escape(row.group)}}}}}"]),
+            ]
+        elif last and row.task != last.task:
             lines.append(r"\addlinespace")
-        last_task = row.task
+        last = row
         lines.append(_line([*map(escape, row.stub), *map(_cell, row.cells)]))
     return lines
 

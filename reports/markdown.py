@@ -10,9 +10,9 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def write_markdown(tables: Sequence[Table]) -> str:
-    """All tables, each with a heading, its remarks, the protocol of each column and its footnotes."""
-    return "\n".join(_table(table) for table in tables)
+def write_markdown(tables: Sequence[Table], title: str = "## {}") -> str:
+    """All tables, each under its title, with its remarks, the protocol of each column and its footnotes."""
+    return "\n".join(_table(table, title) for table in tables)
 
 
 def escape(text: str) -> str:
@@ -21,16 +21,23 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", entities)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, title: str) -> str:
     headings = [escape(key) for key in table.stub]
     headings += [escape(heading(column)) + _marks(column.footnotes) for column in table.columns]
-    lines = [f"## {escape(table.title)}", "", _line(headings)]
+    lines = [title.format(escape(table.title)), "", _line(headings)]
     lines.append(_line(["---"] * len(table.stub) + ["---:"] * len(table.columns)))
-    lines += [_line([*map(escape, row.stub), *map(_cell, row.cells)]) for row in table.rows]
-    lines += ["", *(f"{escape(remark)}\n" for remark in origin(table) + reading(table, UNDERLINED))]
-    lines += [f"- {escape(titles)}: {escape(legend)}" for titles, legend in legends(table)]
-    lines += ["", *(f"{_marks((number,))} {escape(text)}  " for number, text in enumerate(table.footnotes, 1))]
-    return "\n".join(lines).rstrip() + "\n"
+    group = ""
+    for row in table.rows:
+        if row.group != group:
+            group = row.group
+            lines.append(_line([f"*{escape(group)}*", *[""] * (len(headings) - 1)]))
+        lines.append(_line([*map(escape, row.stub), *map(_cell, row.cells)]))
+    parts = [
+        "\n\n".join(escape(remark) for remark in origin(table) + reading(table, UNDERLINED)),
+        "\n".join(f"- {escape(titles)}: {escape(legend)}" for titles, legend in legends(table)),
+        "\n".join(f"{_marks((number,))} {escape(text)}  " for number, text in enumerate(table.footnotes, 1)),
+    ]
+    return "\n\n".join(["\n".join(lines), *filter(None, parts)]).rstrip() + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:

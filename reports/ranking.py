@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 from vidgauge.record import Record, Subject
 
 Rank = Literal["best", "tied", ""]
+PUBLISHED = "published"
+"""Kind of the subjects, and environment, of records that state what a paper says."""
 
 
 class Standing(NamedTuple):
@@ -44,6 +46,11 @@ def is_case(subject: Subject) -> bool:
     return "case" in subject.config
 
 
+def is_published(subject: Subject) -> bool:
+    """Whether a paper says it: nobody here measured it, and its protocol is what the paper tells of one."""
+    return subject.kind == PUBLISHED
+
+
 def contest(record: Record) -> tuple[str, ...]:
     """All that must be equal for two records to be ranked against each other.
 
@@ -64,11 +71,11 @@ def contest(record: Record) -> tuple[str, ...]:
 def standings(records: Sequence[Record]) -> list[Standing]:
     """How each record stands in its contest.
 
-    Nothing is ranked alone, where no way is better, or where all values are equal.
+    Nothing is ranked alone, where no way is better, or where all values are equal; no published number is ranked.
     """
     contests: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, record in enumerate(records):
-        if record.value is not None and record.measure.better != "neither" and not _random(record):
+        if record.value is not None and _may_be_ranked(record):
             contests[contest(record)].append(index)
     found = [Standing("", 0)] * len(records)
     for rivals in contests.values():
@@ -82,9 +89,13 @@ def standings(records: Sequence[Record]) -> list[Standing]:
     return found
 
 
-def _random(record: Record) -> bool:
-    """Whether a network of random weights judged: such a number ranks nothing."""
-    return record.details.get("protocol", {}).get("random_weights") is not None
+def _may_be_ranked(record: Record) -> bool:
+    """Not where no way is better, where a network of random weights judged, or of what papers say.
+
+    A paper tells of its protocol in words, which nobody can hold against another's.
+    """
+    random_weights = record.details.get("protocol", {}).get("random_weights")
+    return record.measure.better != "neither" and random_weights is None and not is_published(record.subject)
 
 
 def _stands(rival: Record, best: Record) -> Rank:

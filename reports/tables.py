@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Text = Literal["markdown", "latex", "html", "csv"]
 Format = Literal[Text, "parquet", "dataframe"]
+TEXTS: tuple[Text, ...] = get_args(Text)
 
 _WRITERS = {
     "markdown": ("markdown", "write_markdown"),

@@ -10,7 +10,7 @@ ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 EMBEDDED = "Embedded Moving Shapes world: honest inside it, says nothing outside it"
 RANKING = (
     "Best in bold, {}≈ where its interval overlaps the best one's; ranked only among rows with the same protocol and "
-    "task, and for time and memory the same environment."
+    "task, and for time and memory the same environment; what papers say is not ranked."
 )
 UNDERLINED = "second underlined, "
 
@@ -35,7 +35,7 @@ def legends(table: Table) -> list[tuple[str, str]]:
     columns: dict[str, list[str]] = {}
     for column in table.columns:
         columns.setdefault(column.legend, []).append(column.title)
-    return [(", ".join(titles), legend) for legend, titles in columns.items()]
+    return [(", ".join(titles), legend) for legend, titles in columns.items() if legend]
 
 
 def superseded(count: int) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from vidgauge.record import ProtocolRef, Record
-from vidgauge.reports import table
+from vidgauge.reports import paper_table, published_records, table
+from vidgauge.reports.papers import PAPERS
 
 Make = Callable[..., Record]
 LONE_SPECIAL = re.compile(r"(?<!\\)[%#_~]")
@@ -27,6 +28,9 @@ def _structure(text: str) -> None:
     assert stack == []
     for columns, rows in re.findall(r"\\begin\{tabular\}\{([lr]+)\}\n(.*?)\\end\{tabular\}", body, re.DOTALL):
         for row in [line for line in rows.splitlines() if line.endswith(r" \\")]:
+            if spanning := re.match(r"\\multicolumn\{(\d+)\}", row):
+                assert int(spanning[1]) == len(columns)
+                continue
             assert len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1
 
 
@@ -76,6 +80,22 @@ def test_the_second_is_underlined_inside_one_protocol_alone(make_record: Make) -
         assert "second underlined" in text
 
 
+@pytest.mark.parametrize("name", PAPERS.names())
+def test_a_papers_table_has_its_groups_and_a_label_of_its_own(name: str, store_records: list[Record]) -> None:
+    text = paper_table(name, store_records, "latex", unverified=True)
+    _structure(text)
+    assert rf"\label{{tab:{name}}}" in text
+    assert r"}{l}{\emph{Published" in text
+    assert "Make-A-Video" in text
+
+
+def test_published_numbers_have_their_structure() -> None:
+    text = table(published_records(unverified=True), "latex")
+    _structure(text)
+    assert r"57.80 {\scriptsize $\pm$ 1.3}" in text
+    assert r"N\"{U}WA" in text
+
+
 def test_every_special_character_is_escaped(hostile_records: list[Record]) -> None:
     text = table(hostile_records, "latex")
     _structure(text)
@@ -89,7 +109,9 @@ def test_every_special_character_is_escaped(hostile_records: list[Record]) -> No
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
 def test_it_compiles(store_records: list[Record], hostile_records: list[Record], tmp_path: Path) -> None:
     start = r"\documentclass{article}\usepackage{booktabs}\usepackage{graphicx}\begin{document}"
-    text = "\n".join([start, table(store_records, "latex"), table(hostile_records, "latex"), r"\end{document}"])
+    tables = [table(store_records, "latex"), table(hostile_records, "latex")]
+    tables += [paper_table(name, store_records, "latex") for name in PAPERS]
+    text = "\n".join([start, *tables, r"\end{document}"])
     (tmp_path / "paper.tex").write_text(text, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)

@@ -17,8 +17,10 @@ REGISTRIES = {
     "layers": ("vidgauge.reference_models.layers", "LAYERS"),
     "networks": ("vidgauge.metrics.networks", "NETWORKS"),
     "protocols": ("vidgauge.metrics.protocols", "PROTOCOLS"),
+    "published": ("vidgauge.reports.published", "PUBLICATIONS"),
     "suites": ("vidgauge.bench.suites", "SUITES"),
     "systems": ("vidgauge.reference_models.systems", "SYSTEMS", "PIPELINES"),
+    "tables": ("vidgauge.reports.papers", "PAPERS"),
 }
 _TABLES = {
     "datasets": "vidgauge.datasets.catalogue",
@@ -50,7 +52,7 @@ def list_(
         bool, typer.Option("--markdown", help="For datasets, protocols and systems: print a Markdown table.")
     ] = False,
 ) -> None:
-    """List layers (with their costs), systems, networks, protocols, data sets, suites or contests."""
+    """List layers (with their costs), systems, networks, protocols, data sets, suites, published numbers, tables."""
     if what not in REGISTRIES:
         raise UsageError(f"there is no list of {what!r}; {near_misses(what, list(REGISTRIES))}")
     if shape is not None or settings:
