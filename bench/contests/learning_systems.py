@@ -44,13 +44,18 @@ class Contender:
         self._weights = self._home / WEIGHTS
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
 
+    @property
+    def trained(self) -> bool:
+        """Whether its weights are there."""
+        return self._weights.exists()
+
     def train(self, deadline: float, tell: Announce) -> None:
         """By its preset, or go on with it; weights that are there are taken as they are.
 
         Raises:
             TimeUpError: at the deadline.
         """
-        if not self._weights.exists():
+        if not self.trained:
             data, told = open_data(), _until(deadline, "train", tell)
             train(
                 Request(system=self.name, data=data.facts),
@@ -95,8 +100,9 @@ class Contender:
 
 
 def contenders(work: Path) -> list[Contender]:
-    """Whatever is registered as a pipeline at the size ``tiny``."""
-    return [Contender(name, work) for name in PIPELINES if name.endswith("/tiny")]
+    """Whatever is registered as a pipeline at the size ``tiny``; those that are trained come first."""
+    found = [Contender(name, work) for name in PIPELINES if name.endswith("/tiny")]
+    return sorted(found, key=lambda contender: not contender.trained)
 
 
 def _until(deadline: float, stage: str, tell: Announce) -> Callable[[float, str], None]:

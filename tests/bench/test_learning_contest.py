@@ -176,3 +176,12 @@ def test_differences_are_those_of_the_distances(tmp_path: Path) -> None:
 
 def test_without_records_there_is_no_table() -> None:
     assert LAYOUTS["learning"]([]) == "Nothing is measured yet.\n"
+
+
+def test_the_trained_are_sampled_before_another_is_trained(toys: Path) -> None:
+    learning_systems.PIPELINES.register("first/tiny")(PipelinePreset("Toy", Toy))
+    names = [contender.name for contender in learning_systems.contenders(toys)]
+    train(Request(system="toy/tiny", data=Shapes.facts), Shapes(), toys / "toy-tiny")
+    trained_first = [contender.name for contender in learning_systems.contenders(toys)]
+    assert sorted(names) == ["first/tiny", "toy/tiny"]
+    assert trained_first == ["toy/tiny", "first/tiny"]
