@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationErr
 
 from vidgauge.bench.case_records import LATENCY
 from vidgauge.bench.timing import statistics
-from vidgauge.bench.variant_facts import KEY, VariantFacts
+from vidgauge.bench.variant_facts import KEY, RECORD_KEY, VariantFacts
 from vidgauge.environment import Environment
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.fingerprint import fingerprint
@@ -59,7 +59,8 @@ def read_benchmarks(path: Path) -> tuple[list[Record], Environment]:
     """One latency record for each benchmark in the file, and the environment in which they ran.
 
     The record's run is a hash of the file, so that the same file gives the same run. A benchmark of one of our suites
-    becomes a record of its layer or system; any other has the kind ``benchmark`` and the name that pytest gave it.
+    becomes a record of its layer or system; any other has the kind ``benchmark`` and the name that pytest gave it. What
+    ``vidgauge export`` made of a record becomes that record again.
 
     Raises:
         UsageError: where the file cannot be read.
@@ -87,6 +88,9 @@ def read_benchmarks(path: Path) -> tuple[list[Record], Environment]:
 
 def _records(document: _Document, environment: Environment, run: str) -> Iterator[Record]:
     for benchmark in document.benchmarks:
+        if RECORD_KEY in benchmark.extra_info:
+            yield _exported(benchmark.extra_info[RECORD_KEY], environment)
+            continue
         subject, facts = _subject(benchmark)
         stats = benchmark.stats
         how = {"rounds": stats.rounds, "calls_per_round": stats.iterations, "options": benchmark.options}
@@ -105,6 +109,14 @@ def _records(document: _Document, environment: Environment, run: str) -> Iterato
             | ({} if ours else {"environment_not_known": list(_NOT_KNOWN)}),
             **_value(stats),
         )
+
+
+def _exported(body: Any, environment: Environment) -> Record:  # noqa: ANN401 - whatever stands there
+    """The record that ``vidgauge export`` made a benchmark of."""
+    record = Record.model_validate(body)
+    if record.environment != environment.fingerprint:
+        raise ValueError(f"its record names environment {record.environment}, not {environment.fingerprint}")
+    return record
 
 
 def _subject(benchmark: _Benchmark) -> tuple[Subject, dict[str, Any]]:

@@ -9,6 +9,9 @@ from vidgauge.reference_models.cost import Cost
 KEY = "vidgauge"
 """Under which ``extra_info`` holds the facts, and ``machine_info`` the environment."""
 
+RECORD_KEY = "vidgauge_record"
+"""Under which ``extra_info`` of a file that ``vidgauge export`` wrote holds the record itself."""
+
 
 class VariantFacts(Frozen):
     """A variant at one part of a suite."""

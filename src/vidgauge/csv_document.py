@@ -101,7 +101,7 @@ def _line(record: Record, environment: Environment | None) -> dict[str, object]:
 
 
 def _as_json(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, str]]]:
