@@ -14,7 +14,7 @@ from vidgauge.reports.axes import is_number
 from vidgauge.reports.comparison import Cell, Column, Row, Table
 from vidgauge.reports.configuration import NOT_SAID, config_text
 from vidgauge.reports.plots.naming import labelled, said
-from vidgauge.reports.plots.plot import Plot, Quantity, Value, draw
+from vidgauge.reports.plots.plot import MOST_TICKS, Plot, Quantity, Value, draw
 from vidgauge.reports.quantities import Scale
 from vidgauge.reports.ranking import canonical, is_case
 
@@ -23,7 +23,6 @@ _LAYERS_OWN = frozenset({"shape", "backend", "layout", "compile", "layer", "laye
 """Of a benchmark case: what follows from its extents, or is a contestant's own answer to it."""
 _NAMES = {"T": "frames", "HW": "height and width", "C": "channels"}
 _LOG_FROM = 7.9  # extents double: from 1 to 8 on
-_MOST_TICKS = 8
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _plot(table: Table, axis: str, around: Mapping[str, Any], lines: Mapping[str
             f"{name} {axis}" if axis in _NAMES else name,
             Scale("", 1.0),
             log_from=_LOG_FROM,
-            ticks=tuple(places) if len(places) <= _MOST_TICKS else (),
+            ticks=tuple(places) if len(places) <= MOST_TICKS else (),
         ),
         Quantity(column.title, column.scale, from_zero=column.measure.unit in ("s", "B")),
         {name: [_value(point, axis) for point in line] for name, line in lines.items()},

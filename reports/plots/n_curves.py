@@ -1,13 +1,13 @@
 """How a distance falls with the number of videos, from what extrapolation to infinitely many kept of its way."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vidgauge.reports.axes import is_number
 from vidgauge.reports.comparison import Cell, Column, Table
 from vidgauge.reports.configuration import NOT_SAID
-from vidgauge.reports.plots.plot import Plot, Quantity, Value, draw
+from vidgauge.reports.plots.plot import MOST_TICKS, Plot, Quantity, Value, draw
 from vidgauge.reports.quantities import Scale, write
 
 _LOG_FROM = 3.9  # sets are halved: from two halvings on
@@ -29,12 +29,18 @@ def n_curves(table: Table) -> Iterator[Plot]:
             yield draw(
                 f"{column.title} along N",
                 f"{column.protocol}; of all videos, of their halves, quarters and so on",
-                Quantity("videos of a set, N", Scale("", 1.0), log_from=_LOG_FROM),
+                Quantity("videos of a set, N", Scale("", 1.0), log_from=_LOG_FROM, ticks=_sizes(curves)),
                 Quantity(column.title, column.scale),
                 curves,
                 joined=True,
                 remarks=remarks,
             )
+
+
+def _sizes(curves: Mapping[str, Sequence[Value]]) -> tuple[float, ...]:
+    """The sizes that there are, where they are few enough to stand beside each other."""
+    sizes = sorted({value.x for values in curves.values() for value in values})
+    return tuple(sizes) if len(sizes) <= MOST_TICKS else ()
 
 
 def _curve(cell: Cell) -> list[dict[str, Any]]:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from vidgauge.reports.axes import Axis
-from vidgauge.reports.quantities import Scale
+from vidgauge.reports.quantities import THIN_SPACE, Scale
 
 STYLES = 8
 """How many pairs of a colour and a shape the page has; further series have the colours again with other shapes."""
+
+MOST_TICKS = 8
+"""How many places of values can be labelled one by one, also on a phone."""
 
 
 @dataclass(frozen=True)
@@ -173,15 +176,18 @@ def _axis(quantity: Quantity, numbers: Sequence[float]) -> Axis:
 
 def _ticks(quantity: Quantity, axis: Axis, *, upwards: bool) -> Ticks:
     unit = f" ({quantity.scale.unit})" if quantity.scale.unit else ""
-    places = [(axis.percent(tick), _number(tick)) for tick in quantity.ticks or axis.ticks()]
+    digits = 4 if quantity.ticks else 6  # round numbers that lie close together need more than values do
+    places = [(axis.percent(tick), _number(tick, digits)) for tick in quantity.ticks or axis.ticks()]
     if upwards:
         places = [(round(100 - at, 2), label) for at, label in places]
     title = f"{quantity.name}{unit}" + (", logarithmic" if axis.logarithmic else "")
     return Ticks(title=title, places=tuple(places))
 
 
-def _number(tick: float) -> str:
-    return f"{tick:,.0f}".replace(",", "\u202f") if abs(tick) >= 1000 and tick == round(tick) else f"{tick:.6g}"
+def _number(tick: float, digits: int) -> str:
+    if abs(tick) >= 1000 and tick == round(tick):
+        return f"{tick:,.0f}".replace(",", THIN_SPACE)
+    return f"{tick:.{digits}g}"
 
 
 def _series(place: _Place, index: int, name: str, values: Sequence[Value], *, joined: bool) -> Series:

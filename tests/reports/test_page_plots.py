@@ -108,6 +108,7 @@ def test_a_distance_falls_with_n(plotted_records: list[Record]) -> None:
     plot = next(plot for table in compare(plotted_records) for plot in n_curves(table))
     assert plot.title == "kvd along N"
     assert [x for x, _ in _places(plot)] == [2.0, 98.0]
+    assert [label for _, label in plot.x.places] == ["64", "256"]
     assert plot.series[0].marks[0].said.endswith("N 64, mean of 4 parts: kvd 13.0 [12.0, 14.0]")
     assert plot.remarks == ("samples: 3 [2, 4] where N is infinite.",)
 
