@@ -11,7 +11,7 @@ from vidgauge.reports.axes import Axis
 from vidgauge.reports.comparison import Cell, Column, Row, Table
 from vidgauge.reports.configuration import NOT_SAID
 from vidgauge.reports.plots.naming import labelled
-from vidgauge.reports.ranking import Rank, contest, is_case
+from vidgauge.reports.ranking import Rank, contest, is_case, is_published
 
 _MOST_FIGURES = 12
 _MOST_BARS = 24
@@ -64,9 +64,11 @@ def figures(table: Table) -> tuple[list[Figure], int]:
 
 
 def _is_drawn(row: Row, cell: Cell, column: Column) -> bool:
+    if is_published(row.subject):
+        return False  # each number has a protocol of its own, and no rival
     if is_case(row.subject):
         return column.measure.unit == "s" and cell.record.n > 0  # what was predicted rests on no sample
-    return column.measure.better != "neither"
+    return column.measure.better != "neither" and not is_published(row.subject)
 
 
 def _figure(table: Table, column: Column, rivals: Sequence[tuple[Row, Cell]]) -> Figure:

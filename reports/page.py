@@ -17,7 +17,7 @@ from vidgauge.reports.html import templates
 from vidgauge.reports.plots import MOST_PLOTS, plots
 from vidgauge.reports.plots.trade_offs import trade_offs
 from vidgauge.reports.provenance import provenance
-from vidgauge.reports.ranking import contest, is_case
+from vidgauge.reports.ranking import contest, is_case, is_published
 from vidgauge.reports.videos.gallery import NONE, Galleries
 from vidgauge.reports.wording import EMBEDDED, superseded
 
@@ -63,7 +63,9 @@ def page(
     tables = compare(given)
     rows = [row for table in tables for row in table.rows]
     cells = [cell for table in tables for cell in table.cells]
-    times = sorted(record.time for record in given)
+    measured = [record for record in given if not is_published(record.subject)]
+    cells_measured = [cell for cell in cells if not is_published(cell.record.subject)]
+    times = sorted(record.time for record in measured or given)
     older = sum(table.superseded for table in tables)
     return (
         templates()
@@ -79,7 +81,7 @@ def page(
             provenance={row.anchor: provenance(row) for row in rows},
             embedded=sorted({name for table in tables for name in table.embedded}),
             embedded_text=EMBEDDED,
-            counts=_counts(given, cells),
+            counts=_counts(measured, cells_measured) | _published(len(given) - len(measured)),
             superseded=superseded(older) if older else "",
             first=times[0],
             last=times[-1],
@@ -87,7 +89,7 @@ def page(
             verdicts=_verdicts(tables),
             verdict_names=list(dict.fromkeys([*_VERDICTS, *(cell.verdict for cell in cells if cell.verdict)])),
             gaps=_gaps(tables),
-            protocols=_protocols(cells),
+            protocols=_protocols(cells_measured),
             environments=environments,
             style=_joined("css"),
             script=_joined("js"),
@@ -107,8 +109,12 @@ def _counts(records: Sequence[Record], cells: Sequence[Cell]) -> dict[str, int]:
         "without a value": sum(cell.record.status != "ok" for cell in cells),
         "runs": len({record.run for record in records}),
         "protocols": len({(record.protocol.name, record.protocol.fingerprint) for record in records}),
-        "environments": len({record.environment for record in records}),
+        "environments": len({record.environment for record in records if not is_published(record.subject)}),
     }
+
+
+def _published(count: int) -> dict[str, int]:
+    return {"published values": count} if count else {}
 
 
 def _leaders(rows: Sequence[Row]) -> list[tuple[Cell, str, int]]:

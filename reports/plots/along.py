@@ -16,7 +16,7 @@ from vidgauge.reports.configuration import NOT_SAID, config_text
 from vidgauge.reports.plots.naming import labelled, said
 from vidgauge.reports.plots.plot import MOST_TICKS, Plot, Quantity, Value, draw
 from vidgauge.reports.quantities import Scale
-from vidgauge.reports.ranking import canonical, is_case
+from vidgauge.reports.ranking import canonical, is_case, is_published
 
 _OF_CASES = ("latency", "peak_memory")
 _LAYERS_OWN = frozenset({"shape", "backend", "layout", "compile", "layer", "layer_config", "system"})
@@ -72,6 +72,8 @@ def _extents(row: Row) -> dict[str, float]:
 
 
 def _is_drawn(row: Row, column: Column) -> bool:
+    if is_published(row.subject):
+        return False  # each number has a protocol of its own
     return column.measure.name in _OF_CASES if is_case(row.subject) else column.measure.better != "neither"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vidgauge.reports.comparison import Cell, Column, Row, Table
 from vidgauge.reports.plots.naming import said
 from vidgauge.reports.plots.plot import Plot, Quantity, Value, draw
-from vidgauge.reports.ranking import is_case, task
+from vidgauge.reports.ranking import is_case, is_published, task
 
 _COSTS = ("latency", "peak_memory")
 
@@ -42,7 +42,7 @@ def _measured(tables: Sequence[Table]) -> Iterator[_Measured]:
     for table in tables:
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
-                if cell and cell.record.value is not None:
+                if cell and cell.record.value is not None and not is_published(row.subject):
                     yield _Measured(table, row, cell, column)
 
 

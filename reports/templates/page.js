@@ -20,9 +20,10 @@ function printed(value) {
 }
 
 function shown(key, text) {
-  if (key === "environment") {
+  const described = key === "environment" && "environment-" + text.split(" ").pop();
+  if (described && document.getElementById(described)) {
     const link = element("a", "", text);
-    link.href = "#environment-" + text.split(" ").pop();
+    link.href = "#" + described;
     return link;
   }
   return text.includes("\n") ? element("pre", "", text) : text;

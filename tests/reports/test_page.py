@@ -10,6 +10,7 @@ from vidgauge.errors import UsageError
 from vidgauge.record import Record
 from vidgauge.reports.page import page
 from vidgauge.reports.provenance import summarise
+from vidgauge.reports.published_records import published_records
 
 Make = Callable[..., Record]
 
@@ -131,6 +132,14 @@ def test_thousands_of_records_stay_small_and_are_laid_out_when_they_come_into_si
     assert text.count("<tr") < 1.1 * 1250  # the provenance of a row is made when it is opened
     assert "main > section { content-visibility: auto;" in text
     assert text.index("<style>") < text.index("<main") < text.index('id="provenance"') < text.index('"use strict"')
+
+
+def test_published_numbers_stand_apart(store_records: list[Record], environment: Environment) -> None:
+    both = [*store_records, *published_records()]
+    text = " ".join(Page(page(both, {environment.fingerprint: environment}, "a")).text.split())
+    assert "Measured 1 March 2026." in text  # and no year of a paper
+    assert re.search(r"environments\s*1 ", text)
+    assert "Tian et al." in text
 
 
 def test_environments_that_are_not_described_do_no_harm(store_records: list[Record]) -> None:

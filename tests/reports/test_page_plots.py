@@ -4,6 +4,7 @@ import pytest
 
 from vidgauge.record import Record
 from vidgauge.reports.comparison import compare
+from vidgauge.reports.figures import figures
 from vidgauge.reports.plots import MOST_PLOTS, plots
 from vidgauge.reports.plots.along import along
 from vidgauge.reports.plots.n_curves import n_curves
@@ -11,6 +12,7 @@ from vidgauge.reports.plots.plot import Plot, Quantity, Value, draw
 from vidgauge.reports.plots.roofline import roofline
 from vidgauge.reports.plots.speedups import speedups
 from vidgauge.reports.plots.trade_offs import trade_offs
+from vidgauge.reports.published_records import published_records
 from vidgauge.reports.quantities import Scale
 
 Make = Callable[..., Record]
@@ -176,6 +178,13 @@ def test_many_are_cut_and_counted(make_record: Make) -> None:
 def test_details_of_another_shape_draw_nothing(make_record: Make, details: dict[str, object]) -> None:
     records = [make_record("latency", 1.0, name="a", details=details, config={})]
     assert plots(compare(records)[0]) == ([], 0)
+
+
+def test_what_papers_say_is_not_drawn() -> None:
+    tables = compare(published_records())
+    assert [plots(table) for table in tables] == [([], 0)] * len(tables)
+    assert [figures(table) for table in tables] == [([], 0)] * len(tables)
+    assert list(trade_offs(tables)) == []
 
 
 def test_plots_of_nothing_in_particular_are_empty(store_records: list[Record]) -> None:
