@@ -79,6 +79,15 @@ class Autoencoder(System):
         """Normalised latents to a video (B, 3, T, H, W), about [-1, 1]."""
         return self.reconstruct(self.normalisation.undone(latents_bcthw))
 
+    @property
+    def measured(self) -> bool:
+        """Whether the normalisation was fitted to latents; then it stays, for what is trained on them rests on it."""
+        return bool(self.normalisation.count)
+
+    def forget_(self) -> None:
+        """Have them measured again: before the autoencoder itself is trained."""
+        self.normalisation.count.zero_()
+
     @torch.no_grad()
     def measure_(self, videos: Iterable[Tensor]) -> None:
         """Fit the normalisation to the latents of some videos, (B, 3, T, H, W) each."""

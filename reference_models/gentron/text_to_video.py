@@ -1,6 +1,7 @@
 """GenTron trained and sampled: an autoencoder of images, a model of images, and that taught time."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -67,12 +68,12 @@ class TextToVideo(Pipeline):
     def phases(self) -> list[Phase]:
         """The autoencoder; images, without temporal layers; then clips, with them: all of the transformer."""
         network = ("network", "clip", "t5")
-        phases: list[tuple[str, tuple[str, ...], Callable[[Step], Tensor]]] = [
-            ("autoencoder", ("autoencoder",), self.autoencoder_loss),
-            ("images", network, self.loss_of_images),
-            ("clips", network, self.loss_of_clips),
+        autoencoder = self._phase("autoencoder", ("autoencoder",), self.autoencoder_loss)
+        return [
+            replace(autoencoder, begin=self.autoencoder.forget_),
+            self._phase("images", network, self.loss_of_images),
+            self._phase("clips", network, self.loss_of_clips),
         ]
-        return [self.recipe.plans[name].phase(name, trains, of, self.recipe.ema) for name, trains, of in phases]
 
     def autoencoder_loss(self, step: Step) -> Tensor:
         """Of images, whose latents are what everything else works on."""
@@ -80,7 +81,7 @@ class TextToVideo(Pipeline):
 
     def loss_of_images(self, step: Step) -> Tensor:
         """Of the image model. The latents are measured before the first step."""
-        if step.number == 0:
+        if step.number == 0 and not self.autoencoder.measured:
             self.autoencoder.measure_([self._images(step, MEASURED)])
         images = step.images(height=self.height, width=self.width)
         return self._loss(step, images.video_bcthw, images.captions, None, temporal=False)
@@ -114,6 +115,9 @@ class TextToVideo(Pipeline):
         denoise = self._denoiser(captions, options, device)
         latents = sample(denoise, z, self.schedule, steps, Ddim(), noise, counted(advance, steps))
         yield to_frames(self.autoencoder.decode(latents))
+
+    def _phase(self, name: str, trains: Sequence[str], loss_of: Callable[[Step], Tensor]) -> Phase:
+        return self.recipe.plans[name].phase(name, trains, loss_of, self.recipe.ema)
 
     def _images(self, step: Step, count: int | None = None) -> Tensor:
         """Pixels of images alone."""

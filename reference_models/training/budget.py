@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from math import floor
 
-from vidgauge.errors import UsageError
+from vidgauge.errors import UsageError, near_misses
 from vidgauge.reference_models.pipeline import Phase
 
 TRIALS = 3
@@ -28,6 +28,19 @@ def shared(phases: Sequence[Phase], steps: int) -> list[int]:
         able = [i for i in range(len(given)) if way > 0 or given[i] > 1]
         given[max(able, key=lambda i: way * (exact[i] - given[i]))] += way
     return given
+
+
+def chosen(phases: Sequence[Phase], names: Sequence[str] | None) -> list[Phase]:
+    """The phases of those names, in the pipeline's order; all of them without names.
+
+    Raises:
+        UsageError: where there is none of a name.
+    """
+    there = [phase.name for phase in phases]
+    for name in names or ():
+        if name not in there:
+            raise UsageError(f"there is no phase {name!r}; {near_misses(name, there)}")
+    return [phase for phase in phases if names is None or phase.name in names]
 
 
 def affordable(phases: Sequence[Phase], step: Callable[[Phase, int], object], seconds: float) -> int:

@@ -11,7 +11,7 @@ from vidgauge import datasets
 from vidgauge.datasets.clips import ClipRule
 from vidgauge.datasets.data_set import DataSet, Item
 from vidgauge.datasets.loading import Clip, iterate_clips
-from vidgauge.datasets.moving_shapes import FPS, render_batch, scene_at
+from vidgauge.datasets.moving_shapes import FPS, find_style, render_batch, scene_at
 from vidgauge.datasets.opening import find_data_set
 from vidgauge.datasets.spatial.rule import SpatialRule
 from vidgauge.errors import UsageError, VidgaugeError
@@ -29,9 +29,18 @@ MOST_TRIES = 100
 
 
 class Shapes:
-    """Moving Shapes without end, drawn at the size that is asked for."""
+    """Moving Shapes without end, drawn at the size that is asked for.
+
+    Args:
+        style: one of its styles.
+    """
 
     facts: dict[str, Any] = {"name": SHAPES, "seed": WORLD, "captions": True}  # noqa: RUF012 - read only
+
+    def __init__(self, style: str = "plain") -> None:
+        self._styled = find_style(style)
+        if style != "plain":
+            self.facts = self.facts | {"style": style}
 
     def draw(self, count: int, frames: int, height: int, width: int, stride: int, generator: Generator) -> Clips:
         """Clips of different scenes, from their first frame on: every frame has the same law as any other."""
@@ -40,7 +49,7 @@ class Shapes:
         ]
         frames_bthwc = render_batch(scenes, (frames - 1) * stride + 1, height, width)[:, ::stride]
         captions = tuple(scene.caption for scene in scenes)
-        return Clips(from_frames(frames_bthwc), captions, torch.full((count,), FPS / stride))
+        return Clips(from_frames(self._styled(frames_bthwc)), captions, torch.full((count,), FPS / stride))
 
 
 class Videos:
@@ -96,15 +105,16 @@ def open_data(given: str = SHAPES, root: Path | None = None) -> Shapes | Videos:
     """What to train on.
 
     Args:
-        given: "moving-shapes"; a folder or a table of videos; a data set as NAME@ROOT or NAME@ROOT:SPLIT; or, with a
-            root, as NAME or NAME:SPLIT.
+        given: "moving-shapes", or "moving-shapes:sepia" for another of its styles; a folder or a table of videos; a
+            data set as NAME@ROOT or NAME@ROOT:SPLIT; or, with a root, as NAME or NAME:SPLIT.
         root: where its files are.
 
     Raises:
         UsageError: no such data.
     """
-    if given == SHAPES and root is None:
-        return Shapes()
+    name, _, style = given.partition(":")
+    if name == SHAPES and root is None:
+        return Shapes(style or "plain")
     where = Path(given)
     if root is None and where.exists():
         opened = datasets.open("manifest" if _is_table(where) else "folder", where)

@@ -19,6 +19,10 @@ class Request(Frozen):
     """Train about so long instead."""
     data: dict[str, Any]
     """What identifies the data."""
+    phases: tuple[str, ...] | None = None
+    """Those to train, by name; all of them without it."""
+    begin: str | None = None
+    """Digest of the weights that it begins from, in the place of new ones."""
 
     def require(self, other: "Request", where: object) -> None:
         """Refuse to go on with what another request began.

@@ -19,11 +19,11 @@ from vidgauge.reference_models.pipeline import Data, Phase, Pipeline, Step
 from vidgauge.reference_models.systems import build_pipeline
 from vidgauge.reference_models.training import checkpoint
 from vidgauge.reference_models.training.average import Average
-from vidgauge.reference_models.training.budget import affordable, shared
+from vidgauge.reference_models.training.budget import affordable, chosen, shared
 from vidgauge.reference_models.training.checkpoint import CHECKPOINT, Progress
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.seeds import seed_of
-from vidgauge.reference_models.training.weights import WEIGHTS, Facts, read_facts, save_weights
+from vidgauge.reference_models.training.weights import WEIGHTS, Facts, load_weights, read_facts, save_weights
 
 WARM_UP = 50
 """Steps, or a tenth of the phase if that is less."""
@@ -35,7 +35,14 @@ Tell = Callable[[int, int, str], object]
 """Told how many steps are done, how many there are, and the phase with its loss."""
 
 
-def train(request: Request, data: Data, folder: Path, device: str = "cpu", tell: Tell | None = None) -> Facts:
+def train(
+    request: Request,
+    data: Data,
+    folder: Path,
+    device: str = "cpu",
+    tell: Tell | None = None,
+    begin: Path | None = None,
+) -> Facts:
     """Train into a folder, or go on with what an earlier call of the same request began there.
 
     Args:
@@ -44,12 +51,14 @@ def train(request: Request, data: Data, folder: Path, device: str = "cpu", tell:
         folder: where the checkpoint is kept while training goes on, and ``weights.safetensors`` at its end.
         device: where to compute.
         tell: for progress.
+        begin: the weights file whose digest the request has, if it has one.
 
     Returns:
         The header of the weights file.
 
     Raises:
-        UsageError: where the folder has another request's run.
+        UsageError: where the folder has another request's run, there is no such phase, or the weights to begin from are
+            not this system's.
         VidgaugeError: where the loss is no number any more.
     """
     weights = folder / WEIGHTS
@@ -58,18 +67,18 @@ def train(request: Request, data: Data, folder: Path, device: str = "cpu", tell:
         request.require(facts.request, weights)
     else:
         with torch.random.fork_rng(devices=[] if torch.device(device).type == "cpu" else None):
-            facts = _Run(request, data, folder / CHECKPOINT, device).finish(weights, tell or (lambda *_: None))
+            facts = _Run(request, data, folder / CHECKPOINT, device, begin).finish(weights, tell or (lambda *_: None))
     for left in (folder / CHECKPOINT, *folder.glob(f".{CHECKPOINT}.*")):  # halves of one, from runs that were killed
         left.unlink(missing_ok=True)
     return facts
 
 
 class _Run:
-    def __init__(self, request: Request, data: Data, path: Path, device: str) -> None:
-        self._request, self._data, self._path, self._device = request, data, path, device
+    def __init__(self, request: Request, data: Data, path: Path, device: str, begin: Path | None) -> None:
+        self._request, self._data, self._path, self._device, self._begin = request, data, path, device, begin
         saved = checkpoint.load(path, request)
         self._pipeline = self._built()
-        self._phases = self._pipeline.phases()
+        self._phases = chosen(self._pipeline.phases(), request.phases)
         self._course: Course | None = None
         self._progress = saved[0] if saved else Progress(shared(self._phases, self._affordable()))
         self._started = time.monotonic() - self._progress.seconds
@@ -123,11 +132,14 @@ class _Run:
                 courses[phase.name] = Course(pipeline, phase, phase.steps, self._request.seed)
             courses[phase.name].step(number, self._data, self._device)
 
-        return affordable(pipeline.phases(), step, self._request.seconds)
+        return affordable(chosen(pipeline.phases(), self._request.phases), step, self._request.seconds)
 
     def _built(self) -> Pipeline:
         torch.manual_seed(seed_of(self._request.seed, "weights"))
-        return build_pipeline(self._request.system, self._device)
+        pipeline = build_pipeline(self._request.system, self._device)
+        if self._begin is not None:
+            load_weights(pipeline, self._request.system, self._begin, self._device)
+        return pipeline
 
     def _save(self) -> None:
         self._progress.seconds = time.monotonic() - self._started

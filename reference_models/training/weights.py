@@ -67,12 +67,26 @@ def load_pipeline(path: Path, device: str = "cpu") -> tuple[Pipeline, Facts]:
     facts = read_facts(path)
     with torch.random.fork_rng(devices=[]):  # what it begins with is overwritten
         pipeline = build_pipeline(facts.request.system, device)
+    load_weights(pipeline, facts.request.system, path, device)
+    return pipeline.eval().requires_grad_(False), facts
+
+
+@torch.no_grad()
+def load_weights(pipeline: Pipeline, system: str, path: Path, device: str = "cpu") -> None:
+    """Put a file's weights into a pipeline.
+
+    Raises:
+        UsageError: where it is no such file, or one of another system, or was made by code whose pipeline of that name
+            had other weights.
+    """
+    facts = read_facts(path)
+    if facts.request.system != system:
+        raise UsageError(f"{path}: has the weights of {facts.request.system}; give some of {system}")
     own, given = _distinct(pipeline), load_file(path, device)
     if {name: tensor.shape for name, tensor in own.items()} != {name: tensor.shape for name, tensor in given.items()}:
-        raise UsageError(f"{path}: is of another version of {facts.request.system} ({facts.commit}); train it again")
+        raise UsageError(f"{path}: is of another version of {system} ({facts.commit}); train it again")
     for name, tensor in own.items():
         tensor.copy_(given[name])
-    return pipeline.eval().requires_grad_(False), facts
 
 
 def _distinct(pipeline: Pipeline) -> dict[str, Tensor]:

@@ -73,9 +73,10 @@ class LatentVideo(Pipeline):
         """Images, encoded and modelled; then time: in the model of key frames, in the decoder, between key frames."""
         image = [f"keys.{name}" for name in image_modules(self.keys)]
         temporal = [f"keys.{name}" for name in temporal_modules(self.keys)]
+        autoencoder = self._phase("autoencoder", IMAGE_HALF, self.autoencoder_loss)
         between = self._phase("interpolation", ("between",), self.interpolation_loss)
         return [
-            self._phase("autoencoder", IMAGE_HALF, self.autoencoder_loss),
+            replace(autoencoder, begin=self.autoencoder.forget_),
             self._phase("images", [*image, "text"], self.image_loss),
             self._phase("temporal layers", [*temporal, "time_text"], self.key_loss),
             self._phase("decoder", ("autoencoder.temporal", "discriminator"), self.decoder_loss),
@@ -89,7 +90,7 @@ class LatentVideo(Pipeline):
 
     def image_loss(self, step: Step) -> Tensor:
         """Equation 1: of the image model. The latents are measured before the first step."""
-        if step.number == 0:
+        if step.number == 0 and not self.autoencoder.measured:
             self.autoencoder.measure_([step.images(MEASURED, height=self.height, width=self.width).video_bcthw])
         images = step.images(height=self.height, width=self.width)
         return self._loss(step, images.video_bcthw, images.captions, temporal=False)

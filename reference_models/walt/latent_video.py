@@ -1,6 +1,7 @@
 """W.A.L.T trained and sampled: an autoencoder, a transformer on its latents, super-resolution after it (section 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -51,8 +52,8 @@ class LatentVideo(Pipeline):
     def phases(self) -> list[Phase]:
         """The autoencoder, then transformers on latents of an autoencoder that stays as it is."""
         recipe = self.recipe
-        plan = recipe.autoencoder_plan
-        phases = [plan.phase("autoencoder", ["autoencoder"], self.autoencoder_loss, recipe.ema)]
+        first = recipe.autoencoder_plan.phase("autoencoder", ["autoencoder"], self.autoencoder_loss, recipe.ema)
+        phases = [replace(first, begin=self.autoencoder.forget_)]
         for number, stage in enumerate(recipe.stages):
             name = f"super-resolution {number}" if number else "transformer"
             trains = ["stages.0", "text"] if number == 0 else [f"stages.{number}"]
@@ -66,7 +67,7 @@ class LatentVideo(Pipeline):
 
     def loss(self, step: Step, number: int = 0) -> Tensor:
         """Of a stage. The latents are measured before the first step of the first one."""
-        if number == 0 and step.number == 0:
+        if step.number == 0 and not self.autoencoder.measured:
             self._measure(step)
         clips, images, condition = self._drawn(step, number)
         low = self._encoded(clips, images, number - 1) if number else None

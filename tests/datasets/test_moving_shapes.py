@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from vidgauge.datasets.moving_shapes import MovingShapes, class_names, render_batch, scene_at
+from vidgauge.datasets.moving_shapes import STYLES, MovingShapes, class_names, render_batch, scene_at
 from vidgauge.datasets.moving_shapes.motion import trajectories
 from vidgauge.datasets.moving_shapes.scene import MOTIONS, SHAPES, TEXTURES, Scene
 from vidgauge.datasets.moving_shapes.shapes import OUTLINES
@@ -200,3 +200,22 @@ def test_written_losslessly_the_frames_come_back(tmp_path: pytest.TempPathFactor
     video = read_video(f"{tmp_path}/clip.mkv")
     assert torch.equal(video.frames_thwc, sample.frames_thwc)
     assert video.fps == sample.fps
+
+
+def test_sepia_keeps_luminance_alone() -> None:
+    frames = torch.randint(0, 256, (2, 4, 4, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    frames[0, 0, :2] = torch.tensor([[0, 0, 0], [255, 255, 255]], dtype=torch.uint8)
+    found = STYLES["sepia"](frames)
+    assert found[0, 0, :2].tolist() == [[38, 20, 10], [255, 244, 214]]
+    red, green, blue = frames.double().unbind(-1)
+    share = (0.299 * red + 0.587 * green + 0.114 * blue) / 255
+    for channel, (ink, paper) in enumerate(((38, 255), (20, 244), (10, 214))):
+        assert (found[..., channel].double() - (ink + (paper - ink) * share)).abs().max() <= 0.501
+    styled, drawn = (
+        MovingShapes(frames=2, height=8, width=8, style="sepia")[3],
+        MovingShapes(frames=2, height=8, width=8)[3],
+    )
+    assert torch.equal(styled.frames_thwc, STYLES["sepia"](drawn.frames_thwc))
+    assert (styled.caption, styled.id) == (drawn.caption, drawn.id)
+    with pytest.raises(UsageError, match="no style 'oil'"):
+        MovingShapes(style="oil")

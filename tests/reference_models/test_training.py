@@ -210,3 +210,24 @@ def test_a_run_by_seconds_is_one_by_steps(toy: ModuleType, tmp_path: Path, monke
     train(request(steps=8), Shapes(), tmp_path / "steps")
     once, again = (load_file(tmp_path / name / "weights.safetensors") for name in ("seconds", "steps"))
     assert all(torch.equal(once[name], again[name]) for name in once)
+
+
+def test_some_phases_are_trained_from_given_weights(trained: Path, tmp_path: Path) -> None:
+    given = trained / "weights.safetensors"
+    asked = request(steps=3, phases=("video",), begin="their digest")
+    facts = train(asked, Shapes(), tmp_path, begin=given)
+    assert facts.steps == {"video": 3}
+    before, after = load_file(given), load_file(tmp_path / "weights.safetensors")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"video.weight", "video.bias"}
+    assert (after["video.weight"] - before["video.weight"]).abs().max() < 5  # begun by that phase's own rule
+    with pytest.raises(UsageError, match=r"other options.*phases"):
+        train(request(steps=3), Shapes(), tmp_path)
+    with pytest.raises(UsageError, match=r"no phase 'vide'.*video"):
+        train(request(steps=3, phases=("vide",)), Shapes(), tmp_path / "other")
+
+
+def test_weights_of_another_system_are_no_beginning(trained: Path, tmp_path: Path) -> None:
+    asked = Request(system="vdm/tiny", data=Shapes.facts, steps=3, begin="their digest")
+    with pytest.raises(UsageError, match=r"has the weights of toy/tiny; give some of vdm/tiny"):
+        train(asked, Shapes(), tmp_path, begin=trained / "weights.safetensors")

@@ -8,6 +8,7 @@ import torch
 
 from vidgauge.datasets import write_video
 from vidgauge.datasets.moving_shapes import MovingShapes
+from vidgauge.datasets.moving_shapes.styles import sepia
 from vidgauge.errors import UsageError, VidgaugeError
 from vidgauge.reference_models.pipeline import Step, from_frames, to_frames
 from vidgauge.reference_models.training import data
@@ -88,3 +89,13 @@ def test_what_gives_no_clip_or_is_no_data_is_said_in_a_line(folder: Path) -> Non
         open_data("nothing-like-it")
     with pytest.raises(UsageError, match="leave out root"):
         open_data("moving-shapes", folder)
+
+
+def test_shapes_in_another_style_are_the_same_scenes() -> None:
+    plain, other = open_data("moving-shapes"), open_data("moving-shapes:sepia")
+    drawn = [source.draw(2, 3, 16, 16, 1, torch.Generator().manual_seed(0)) for source in (plain, other)]
+    assert drawn[0].captions == drawn[1].captions
+    assert torch.equal(to_frames(drawn[1].video_bcthw), sepia(to_frames(drawn[0].video_bcthw)))
+    assert other.facts == plain.facts | {"style": "sepia"}
+    with pytest.raises(UsageError, match=r"no style 'sepai'.*sepia"):
+        open_data("moving-shapes:sepai")

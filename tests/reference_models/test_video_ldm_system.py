@@ -1,6 +1,7 @@
 """Align your Latents as a whole: what each phase teaches, and how key frames become videos."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,9 @@ from vidgauge.reference_models.pipeline import Clips, Phase, Sampling, Step, no_
 from vidgauge.reference_models.plan import Plan
 from vidgauge.reference_models.systems import PIPELINES
 from vidgauge.reference_models.systems.video_ldm import whole
+from vidgauge.reference_models.training.budget import chosen
+from vidgauge.reference_models.training.data import Shapes
+from vidgauge.reference_models.training.trainer import Course
 from vidgauge.reference_models.unet.residual import start_at_zero
 from vidgauge.reference_models.video_ldm.latent_video import LatentVideo
 from vidgauge.reference_models.video_ldm.masks import interpolated
@@ -168,6 +172,25 @@ def test_without_temporal_layers_frames_are_images() -> None:
         stir(module)
     assert torch.equal(sampled(system, ["one"], [1], temporal=False), apart)
     assert not torch.equal(sampled(system, ["one"], [1]), together)
+
+
+def test_a_second_style_is_learnt_from_images_and_moved_as_before() -> None:
+    """Section 4.2: theta follows images in sepia; phi, its text encoder and all that makes videos stay, bit for bit."""
+    system = made()
+    before = {name: tensor.clone() for name, tensor in system.state_dict().items()}
+    still, moving = sampled(system, ["a star"], [1], temporal=False), sampled(system, ["a star"], [1])
+    (images,) = chosen(system.phases(), ["images"])
+    course = Course(system, replace(images, learning_rate=0.1), 2, seed=0)
+    for number in range(2):
+        course.step(number, Shapes("sepia"), "cpu")
+    changed = {name for name, tensor in system.state_dict().items() if not torch.equal(tensor, before[name])}
+    parts = {*image_modules(system.keys)}
+    theta = {f"keys.{name}" for name in system.keys.state_dict() if any(name.startswith(f"{part}.") for part in parts)}
+    assert changed - {name for name in changed if name.startswith(("text.", "autoencoder.normalisation."))} <= theta
+    assert changed & theta
+    system.eval()
+    assert not torch.equal(sampled(system, ["a star"], [1], temporal=False), still)
+    assert not torch.equal(sampled(system, ["a star"], [1]), moving)
 
 
 def test_tiny_is_tiny() -> None:

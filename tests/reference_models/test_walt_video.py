@@ -130,6 +130,11 @@ def test_latents_are_measured_before_the_first_step() -> None:
         x = system.autoencoder.encode(video).transpose(0, 1).flatten(1)
     torch.testing.assert_close(x.mean(1), torch.zeros(4), atol=0.05, rtol=0)
     torch.testing.assert_close(x.std(1), torch.ones(4), atol=0.05, rtol=0)
+    system.autoencoder.normalisation.mean.zero_()
+    system.loss(stepped(system.phases()[1], 0))
+    assert not system.autoencoder.normalisation.mean.any()  # what goes on from weights keeps its latents
+    system.phases()[0].begin()
+    assert not system.autoencoder.measured  # unless the autoencoder itself is trained again
 
 
 def test_what_the_transformer_is_given_in_training() -> None:
