@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,17 @@ ARRAY = ".npy"
 _RATE = 8.0  # frames per second where nothing says it
 _HIGHEST_RATE = 12.5  # of faster ones, every other frame is shown, or fewer
 _MOST_FRAMES = 48
+_LONGEST_SIDE = 256  # pixels of what is shown
 _MOST_PIXELS = 2**26  # of a frame; larger ones are no video, or an attack
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The beginning of a video, upright, in RGB."""
+    """The beginning of a video, upright, in RGB, small."""
 
     images: "tuple[Image.Image, ...]"
+    size: tuple[int, int]
+    """Width and height of the video's own frames."""
     fps: float
     """At which these pictures follow each other."""
     every: int
@@ -60,12 +63,21 @@ def read(path: Path) -> Pictures:
     try:
         fps, frames = _opened(path)
         every = max(1, math.ceil(fps / _HIGHEST_RATE))
-        shown = list(islice(frames, 0, _MOST_FRAMES * every + 1, every))
+        chosen = islice(frames, 0, _MOST_FRAMES * every + 1, every)
+        first = next(chosen, None)
+        shown = [_shrunk(image) for image in chain([first] if first else [], chosen)]  # at once: large ones fill memory
     except (OSError, ValueError, ArithmeticError, MemoryError) as error:  # PyAV's errors are OSErrors and ValueErrors
         raise VidgaugeError(_reason(error)) from error
-    if not shown:
+    if first is None:
         raise VidgaugeError("has no frame")
-    return Pictures(tuple(shown[:_MOST_FRAMES]), fps / every, every, whole=len(shown) <= _MOST_FRAMES)
+    whole = len(shown) <= _MOST_FRAMES
+    return Pictures(tuple(shown[:_MOST_FRAMES]), first.size, fps / every, every, whole)
+
+
+def _shrunk(image: "Image.Image") -> "Image.Image":
+    small = image.convert("RGB")
+    small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    return small
 
 
 def _reason(error: BaseException) -> str:

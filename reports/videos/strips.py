@@ -14,7 +14,6 @@ from vidgauge.reports.videos.reading import Pictures
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_LONGEST_SIDE = 256
 _WITHOUT_LOSS_TO = 128  # pixels of the longest side up to which every pixel is kept
 _TALLEST = 16_383  # pixels of a WebP image
 _MOST_BYTES = 400_000  # of a clip without loss; beyond, it is coded with loss
@@ -37,26 +36,19 @@ class Strip:
 
 def strip(pictures: Pictures) -> Strip:
     """Make the image."""
-    small = [_shrunk(image) for image in pictures.images]
-    width, height = small[0].size
-    small = [image for image in small if image.size == (width, height)][: _TALLEST // height]
+    width, height = pictures.images[0].size
+    small = [image for image in pictures.images if image.size == (width, height)][: _TALLEST // height]
     encoded, lossless = _encoded(_stacked(small, width, height), without_loss=max(width, height) <= _WITHOUT_LOSS_TO)
     notes = []
     if not pictures.whole or len(small) < len(pictures.images):
         notes.append(f"first {len(small) / pictures.fps:.1f} s")
     if pictures.every > 1:
         notes.append("every other frame" if pictures.every == 2 else f"1 frame of {pictures.every}")
-    if (width, height) != pictures.images[0].size:
-        notes.append("made smaller from {}x{}".format(*pictures.images[0].size))
+    if (width, height) != pictures.size:
+        notes.append("made smaller from {}x{}".format(*pictures.size))
     if not lossless:
         notes.append("with loss")
     return Strip(b64encode(encoded).decode("ascii"), len(small), pictures.fps, width, height, ", ".join(notes))
-
-
-def _shrunk(image: "Image") -> "Image":
-    small = image.convert("RGB")
-    small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    return small
 
 
 def _stacked(images: "list[Image]", width: int, height: int) -> "Image":
