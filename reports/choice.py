@@ -55,6 +55,10 @@ class Choice:
             raise UsageError(f"no record is of {asked} at once; choose less narrowly")
         return kept
 
+    def wants(self, measure: str) -> bool:
+        """Whether a measure of this name may be shown."""
+        return not self.measures or _fit(measure, self.measures)
+
     def column_place(self, record: Record) -> tuple[int, int]:
         """Where its column stands among the others: measures come as they were asked for, then protocols."""
         return _place(record.measure.name, self.measures), _place(record.protocol.name, self.protocols)

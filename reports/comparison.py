@@ -14,7 +14,7 @@ from typing import Any
 from vidgauge.fingerprint import fingerprint
 from vidgauge.record import Measure, Record, Subject
 from vidgauge.reports.choice import Choice
-from vidgauge.reports.configuration import config_text, split_keys
+from vidgauge.reports.configuration import config_text, split_keys, stated
 from vidgauge.reports.footnotes import Footnotes, footnote_texts
 from vidgauge.reports.printed import PERCENT, all_percent, as_printed
 from vidgauge.reports.quantities import Scale, Written, choose_scale, write
@@ -189,8 +189,10 @@ def _table(kind: str, part: str, group: Sequence[tuple[Record, int]], choice: Ch
     rows: dict[str, tuple[Record, list[Cell | None]]] = {}
     for (record, older), standing in zip(group, standings(records), strict=True):
         key = _column_key(record)
-        unlike = len(rivals[key, task(record.subject)]) > 1 and not is_published(record.subject)
+        unlike = len(rivals[key, task(record.subject)]) > 1
         extra = [_which_protocol(record)] if unlike else []
+        if is_published(record.subject):
+            extra = stated(record.subject)
         numbers = footnotes.number(footnote_texts(record) + extra)
         cell = make_cell(record, columns[key], standing, numbers, older)
         place(cell, index_of[key], rows, len(columns))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from vidgauge.record import Record
-from vidgauge.reports.ranking import canonical, is_case, task
+from vidgauge.record import Record, Subject
+from vidgauge.reports.ranking import canonical, is_case, is_published, task
 
 NOT_SAID = "\N{EN DASH}"  # of a configuration key that other rows have
 
@@ -13,6 +13,7 @@ _KEYS_OF_EVERY_CASE = frozenset({"case", "batch", "backend"})  # columns even wh
 _NAMED_BY_ROW = frozenset(
     {"generated", "layer", "layer_config", "system"}
 )  # a column only where the name is not enough
+_STATED = ("setting", "task", "against", "resolution", "source")  # by papers: columns; footnotes have the rest
 _LONGEST_TEXT = 60
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -21,6 +22,8 @@ def split_keys(records: Sequence[Record]) -> tuple[tuple[str, ...], dict[str, st
     """Configuration keys that deserve a column, and what all subjects share."""
     configs = [record.subject.config for record in records]
     found = sorted({key for config in configs for key in config})
+    if is_published(records[0].subject):
+        found = [key for key in found if key in (*_STATED, "dataset")]
     ordered = sorted(found, key=lambda key: _FIRST_KEYS.index(key) if key in _FIRST_KEYS else len(_FIRST_KEYS))
     shown: list[str] = []
     common: dict[str, str] = {}
@@ -33,6 +36,14 @@ def split_keys(records: Sequence[Record]) -> tuple[tuple[str, ...], dict[str, st
         elif key != "suite":  # which the title names
             common[key] = texts.pop()
     return tuple(shown), common
+
+
+def stated(subject: Subject) -> list[str]:
+    """What a paper states of its protocol and no column shows, as a footnote if there is any."""
+    facts = {key: fact for key, fact in subject.config.items() if key not in (*_STATED, "dataset", "work")}
+    said = [f"of {subject.config['work']}"] if "work" in subject.config else []
+    said += [str(fact) if key == "how" else f"{key} {config_text(fact)}" for key, fact in facts.items()]
+    return [f"stated: {', '.join(said)}"] if said else []
 
 
 def config_text(value: Any) -> str:  # noqa: ANN401 - whatever a subject's configuration holds

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vidgauge.errors import UsageError, near_misses
+from vidgauge.record import Record
 from vidgauge.reports.choice import Choice
-from vidgauge.reports.comparison import EVERYTHING, compare
+from vidgauge.reports.comparison import EVERYTHING, Table, compare
 from vidgauge.reports.latex import HEAD as LATEX_MARK
 from vidgauge.reports.latex import write_latex
 from vidgauge.reports.markdown import write_markdown
@@ -27,6 +28,7 @@ def write_report(
     out: Path,
     formats: Sequence[str],
     choice: Choice = EVERYTHING,
+    published: Sequence[Record] = (),
     videos: int = SCENES,
     advance: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 - silent unless asked
 ) -> dict[str, Path]:
@@ -37,6 +39,7 @@ def write_report(
         out: the folder, made if need be; only the names in ``FILES`` and ``MORE_FILES`` are written in it.
         formats: which of them to write.
         choice: which records, and in what order their rows and columns come.
+        published: what papers say, to stand beside them; of the measures chosen.
         videos: how many of each scored set the page shows, as far as they are found; 0 for none.
         advance: told how many of them are done, and how many there are.
 
@@ -58,15 +61,23 @@ def write_report(
         raise UsageError(
             f"{store} holds no records; measure something into it first, with 'vidgauge profile' or 'score'"
         )
-    records = choice.chosen(everything)
+    measured = choice.chosen(everything)
+    papers = [record for record in published if choice.wants(record.measure.name)]
+    if published and not papers:
+        raise UsageError(f"no published number is of the measures {', '.join(choice.measures)}; leave out --published")
+    records = [*measured, *papers]
     paths = {name: out / names[name] for name in dict.fromkeys(formats)}
     _refuse_strangers(out, paths)
+
+    def tables() -> list[Table]:
+        return [*compare(measured, choice), *compare(papers)]
+
     write: dict[str, Callable[[], str | bytes]] = {
         "html": lambda: page(
-            records, environments, store.name, galleries(records, store.absolute().parent, videos, advance)
+            records, environments, store.name, galleries(measured, store.absolute().parent, videos, advance)
         ),
-        "markdown": lambda: MARKDOWN_MARK + write_markdown(compare(records, choice)),
-        "latex": lambda: write_latex(compare(records, choice)),
+        "markdown": lambda: MARKDOWN_MARK + write_markdown(tables()),
+        "latex": lambda: write_latex(tables()),
         "csv": lambda: to_pandas(records).to_csv(index=False, lineterminator="\n"),
         "parquet": lambda: to_parquet(to_pandas(records)),
     }

@@ -6,6 +6,8 @@ from typing import Any
 from vidgauge.record import Record
 from vidgauge.reports.axes import is_number
 from vidgauge.reports.comparison import Cell, Row
+from vidgauge.reports.footnotes import notes
+from vidgauge.reports.ranking import is_published
 
 _LONGEST_LIST = 20
 _LONGEST_SAMPLES = 8
@@ -21,6 +23,8 @@ def provenance(row: Row) -> dict[str, Any]:
 
 def _record(cell: Cell) -> dict[str, Any]:
     record = cell.record
+    if is_published(record.subject):
+        return {"measure": record.measure.name, "facts": {k: v for k, v in _said(record).items() if v}, "details": {}}
     facts: dict[str, Any] = {
         "value": _value(record),
         "interval": f"{record.low:g} to {record.high:g} at level {record.level:g}" if record.level else "none",
@@ -36,6 +40,20 @@ def _record(cell: Cell) -> dict[str, Any]:
     }
     details = {key: summarise(value) for key, value in record.details.items()}
     return {"measure": record.measure.name, "facts": {k: v for k, v in facts.items() if v}, "details": details}
+
+
+def _said(record: Record) -> dict[str, Any]:
+    """About a number of a paper: its words; nobody here knows its environment."""
+    printed = record.details["printed"]
+    margin = f" ± {printed['plus_minus']}" if printed["plus_minus"] else ""
+    return {
+        "value": _value(record),
+        "printed as": printed["value"] + margin + (" %" if printed["percent"] else ""),
+        "interval": f"none; {record.no_interval}" if margin else "none is published",
+        "published in": record.details["citation"],
+        "certainty": record.details["certainty"],
+        "notes": "; ".join(notes(record)[1:]),
+    }
 
 
 def _value(record: Record) -> str:

@@ -142,7 +142,9 @@ def test_names_are_escaped(hostile_text: str, make_record: Make) -> None:
 
 def test_pages_take_them_as_layouts(measured: list[Record]) -> None:
     text = LAYOUTS[TABLE_2](measured)
-    assert text.startswith("**Videos of the classes of UCF-101, in the shape of Table 2 of Make-A-Video**\n\n| method |")
+    assert text.startswith(
+        "**Videos of the classes of UCF-101, in the shape of Table 2 of Make-A-Video**\n\n| method |"
+    )
     assert _named(text, "ours")
 
 

@@ -54,6 +54,28 @@ def test_a_choice_and_parquet(store: Path, tmp_path: Path) -> None:
     assert cli.run([*command, "--format", "parquet"]) == 2
 
 
+def test_published_numbers_stand_beside_what_was_measured(store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    command = ["report", str(store), "--out", str(out), "--videos", "0"]
+    command += ["--measure", "fvd", "--published", "make-a-video*"]
+    assert cli.run(command) == 0
+    text = (out / "tables.md").read_text()
+    assert "## Generated videos" in text
+    assert "## Published numbers: UCF-101" in text
+    assert "clipsim" not in text  # the choice of measures is about papers too
+    papers = text[text.index("## Published numbers: UCF-101") :]
+    assert "source Make-A-Video, Table 2" in papers
+    rows = [line for line in papers.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == 8
+    assert not any("**" in row or "<ins>" in row for row in rows)
+    html = (out / "index.html").read_text()
+    assert "Published numbers: UCF-101" in html
+    assert "arXiv 2209.14792, Table 2" in html
+    assert "Measured 1 March 2026" in html  # and not in the years of the papers
+    lines = (out / "records.csv").read_text().splitlines()
+    assert sum(line.startswith("published,") for line in lines) == 8
+
+
 def test_a_second_report_replaces_the_first_and_nothing_else(store: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     command = ["report", str(store), "--out", str(out)]
@@ -85,6 +107,13 @@ def test_what_cannot_be_is_one_line(store: Path, tmp_path: Path, capsys: pytest.
         ([str(tmp_path / "empty.sqlite")], 2, "holds no records"),
         ([str(store), "--out", str(tmp_path / "file")], 2, "is a file"),
         ([str(store), "--format", "pdf"], 2, "no report format 'pdf'"),
+        ([str(store), "--published", "make"], 2, "there is no publication 'make'"),
+        (
+            [str(store), "--published", "walt", "--measure", "latency"],
+            2,
+            "no published number is of the measures latency",
+        ),
+        ([str(store), "--unverified"], 2, "say which with --published"),
         ([str(store), "--measure", "fdv"], 2, "no record has the measure 'fdv'; did you mean 'fvd'"),
     ):
         assert cli.run(["report", *arguments]) == status
