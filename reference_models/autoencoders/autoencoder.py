@@ -1,7 +1,7 @@
 """What every autoencoder is: a video in, a distribution of latents; latents in, a video."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.autoencoders.normalisation import LatentNormalisation
 from vidgauge.reference_models.cost import Grid
+from vidgauge.reference_models.layer import check_counts
 from vidgauge.reference_models.system import System
 
 LOG_VARIANCES = (-30.0, 20.0)
@@ -78,6 +79,19 @@ class Autoencoder(System):
     def decode(self, latents_bcthw: Tensor) -> Tensor:
         """Normalised latents to a video (B, 3, T, H, W), about [-1, 1]."""
         return self.reconstruct(self.normalisation.undone(latents_bcthw))
+
+    @abstractmethod
+    def reconstruct_slices(self, z_bcthw: Tensor, at_once: int) -> Iterator[Tensor]:
+        """What ``reconstruct`` gives, so many latent frames at a time: videos (B, 3, t, H, W), one after the other."""
+
+    def decode_slices(self, latents_bcthw: Tensor, at_once: int) -> Iterator[Tensor]:
+        """What ``decode`` gives (but for rounding), so many latent frames at a time: memory for those alone is needed.
+
+        Raises:
+            UsageError: where that is less than one.
+        """
+        check_counts(at_once=at_once)
+        return self.reconstruct_slices(self.normalisation.undone(latents_bcthw), at_once)
 
     @property
     def measured(self) -> bool:

@@ -6,6 +6,7 @@ comes from the W.A.L.T. paper and from summaries of MAGVIT-v2's; what none of th
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,7 @@ from vidgauge.reference_models.autoencoders.autoencoder import Autoencoder, Post
 from vidgauge.reference_models.autoencoders.normalisation import LatentNormalisation
 from vidgauge.reference_models.autoencoders.residual import Convolve, blocks, laid_out_for, set_norms
 from vidgauge.reference_models.autoencoders.sizes import CausalSize
+from vidgauge.reference_models.autoencoders.slices import Memory, carried
 from vidgauge.reference_models.cost import Grid
 from vidgauge.reference_models.inflation import inflate_kernel
 from vidgauge.reference_models.layers.causal_conv3d import CausalConv3d
@@ -67,6 +69,14 @@ class CausalAutoencoder(Autoencoder):
         """(B, c, 1 + k, h, w) to (B, 3, 1 + 4 k, H, W)."""
         out: Tensor = self.decoder(z_bcthw)
         return out
+
+    def reconstruct_slices(self, z_bcthw: Tensor, at_once: int) -> Iterator[Tensor]:
+        """Each slice knows of those before what the convolutions look back to."""
+        memory: Memory = {}
+        for number, slice_bcthw in enumerate(z_bcthw.split(at_once, 2)):
+            with carried(self.decoder, memory):
+                out = self.decoder(slice_bcthw, begun=number > 0)
+            yield out
 
     @torch.no_grad()
     def inflate_(self, image: "CausalAutoencoder") -> None:
@@ -132,12 +142,17 @@ class CausalDecoder(nn.Module):
         self.norm, self.activation = FrameNorm(channels), nn.SiLU()
         self.head = convolve(channels, 3, 3)
 
-    def forward(self, z_bcthw: Tensor) -> Tensor:
-        """(B, c, 1 + k, h, w) to (B, 3, 1 + 4 k, H, W)."""
+    def forward(self, z_bcthw: Tensor, *, begun: bool = False) -> Tensor:
+        """(B, c, 1 + k, h, w) to (B, 3, 1 + 4 k, H, W).
+
+        Args:
+            z_bcthw: latents.
+            begun: whether others came before them, so that none is a video's first: (B, c, k, h, w) to 4 k frames.
+        """
         z_bcthw = laid_out_for(self.stem, z_bcthw)
         hidden = self.middle(self.stem(z_bcthw))
         for level in self.levels:
-            hidden = level(hidden, z_bcthw)
+            hidden = level(hidden, z_bcthw, begun=begun)
         out: Tensor = self.head(self.activation(self.norm(hidden)))
         return out
 
@@ -159,10 +174,10 @@ class Level(nn.Module):
         self.blocks = nn.Sequential(*blocks(channels, out_channels, size.blocks, _convolutions(size)))
         self.up = DepthToSpace(out_channels, size, step) if step else None
 
-    def forward(self, video_bcthw: Tensor, z_bcthw: Tensor) -> Tensor:
+    def forward(self, video_bcthw: Tensor, z_bcthw: Tensor, *, begun: bool = False) -> Tensor:
         """(B, C, T, H, W) and the latents (B, c, 1 + k, h, w) to (B, C_out, T', H', W')."""
-        hidden: Tensor = self.blocks(self.norm(video_bcthw, z_bcthw))
-        return hidden if self.up is None else self.up(hidden)
+        hidden: Tensor = self.blocks(self.norm(video_bcthw, z_bcthw, begun=begun))
+        return hidden if self.up is None else self.up(hidden, begun=begun)
 
 
 class AdaptiveNorm(nn.Module):
@@ -178,9 +193,9 @@ class AdaptiveNorm(nn.Module):
         self.norm = FrameNorm(channels, affine=False)
         self.project = start_at_zero(SpatialConv(latent_channels, 2 * channels, 1))
 
-    def forward(self, video_bcthw: Tensor, z_bcthw: Tensor) -> Tensor:
+    def forward(self, video_bcthw: Tensor, z_bcthw: Tensor, *, begun: bool = False) -> Tensor:
         """(B, C, T, H, W) in and out, latents (B, c, 1 + k, h, w)."""
-        scale, shift = enlarged(self.project(z_bcthw), self.above).chunk(2, dim=1)
+        scale, shift = enlarged(self.project(z_bcthw), self.above, begun=begun).chunk(2, dim=1)
         out: Tensor = self.norm(video_bcthw) * (1 + scale) + shift
         return as_laid_out(out, video_bcthw)
 
@@ -197,16 +212,17 @@ class DepthToSpace(nn.Module):
         over_time = min(size.up_kernel, size.temporal_kernel)
         self.convolution = CausalConv3d(channels, math.prod(step) * channels, size.up_kernel, over_time)
 
-    def forward(self, video_bcthw: Tensor) -> Tensor:
-        """(B, C, T, H, W) to (B, C, 1 + t (T - 1), h H, w W) for a step of (t, h, w)."""
+    def forward(self, video_bcthw: Tensor, *, begun: bool = False) -> Tensor:
+        """(B, C, T, H, W) to (B, C, 1 + t (T - 1), h H, w W) for a step of (t, h, w); t T frames of a video begun."""
         deep = self.convolution(video_bcthw).unflatten(1, (-1, *self.step))
         out = deep.permute(0, 1, 5, 2, 6, 3, 7, 4).flatten(6, 7).flatten(4, 5).flatten(2, 3)
-        return as_laid_out(out[:, :, self.step[0] - 1 :], video_bcthw)
+        return as_laid_out(out if begun else out[:, :, self.step[0] - 1 :], video_bcthw)
 
 
-def enlarged(video_bcthw: Tensor, times: Grid) -> Tensor:
-    """Each place repeated; the first frame as often as an image's: (B, C, 1 + t (T - 1), h H, w W)."""
-    return functional.interpolate(video_bcthw, scale_factor=times, mode="nearest")[:, :, times[0] - 1 :]
+def enlarged(video_bcthw: Tensor, times: Grid, *, begun: bool = False) -> Tensor:
+    """Each place repeated; a video's first frame as often as an image's: (B, C, 1 + t (T - 1), h H, w W)."""
+    out = functional.interpolate(video_bcthw, scale_factor=times, mode="nearest")
+    return out if begun else out[:, :, times[0] - 1 :]
 
 
 def image_size(size: CausalSize) -> CausalSize:

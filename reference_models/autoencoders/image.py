@@ -4,6 +4,8 @@ GenTron and Align your Latents work on its latents, each frame of a video encode
 gives the losses; the layers are those of the published code and weights, 83.65 M numbers.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -60,6 +62,10 @@ class ImageAutoencoder(Autoencoder):
     def reconstruct(self, z_bcthw: Tensor) -> Tensor:
         """(B, z, T, h, w) to (B, 3, T, H, W), frame by frame."""
         return self.reconstruct_frames(z_bcthw)
+
+    def reconstruct_slices(self, z_bcthw: Tensor, at_once: int) -> Iterator[Tensor]:
+        """Frames are independent."""
+        return map(self.reconstruct, z_bcthw.split(at_once, 2))
 
     def reconstruct_frames(self, z_bcthw: Tensor) -> Tensor:
         """The image decoder, whatever a video's autoencoder has beside it."""

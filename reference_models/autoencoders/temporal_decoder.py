@@ -4,6 +4,8 @@ Decoded frame by frame, videos flicker. The paper adds temporal layers to the de
 with a discriminator of 3-D convolutions; the encoder stays, so the latents of images and of videos stay the same.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +36,15 @@ class VideoAutoencoder(ImageAutoencoder):
         """(B, z, T, h, w) to (B, 3, T, H, W); frames see their neighbours."""
         out: Tensor = self.decoder(self.unfolding(z_bcthw), self.temporal)
         return out
+
+    def reconstruct_slices(self, z_bcthw: Tensor, at_once: int) -> Iterator[Tensor]:
+        """Each slice with as many frames on both sides as it sees, whose own pictures are left out again."""
+        reach = 2 * len(self.temporal)  # two kernels over three frames in each block
+        frames = z_bcthw.shape[2]
+        for start in range(0, frames, at_once):
+            first, end = max(0, start - reach), min(frames, start + at_once)
+            seen = self.reconstruct(z_bcthw[:, :, first : min(frames, end + reach)])
+            yield seen[:, :, start - first : end - first]
 
     @torch.no_grad()
     def start_from_(self, image: ImageAutoencoder) -> None:

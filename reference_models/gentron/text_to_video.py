@@ -28,6 +28,8 @@ from vidgauge.reference_models.text import Text, WordEncoder, dropped, joined
 if TYPE_CHECKING:
     from vidgauge.reference_models.systems.gentron import GenTron
 
+AT_ONCE = 16
+"""Frames that are decoded together."""
 MEASURED = 256
 """Images from which mean and deviation of the latents' channels are taken."""
 
@@ -114,7 +116,7 @@ class TextToVideo(Pipeline):
         z = noise.like(torch.empty(len(captions), model.channels, *model.grid, device=device))
         denoise = self._denoiser(captions, options, device)
         latents = sample(denoise, z, self.schedule, steps, Ddim(), noise, counted(advance, steps))
-        yield to_frames(self.autoencoder.decode(latents))
+        yield from map(to_frames, self.autoencoder.decode_slices(latents, AT_ONCE))
 
     def _phase(self, name: str, trains: Sequence[str], loss_of: Callable[[Step], Tensor]) -> Phase:
         return self.recipe.plans[name].phase(name, trains, loss_of, self.recipe.ema)

@@ -40,6 +40,8 @@ from vidgauge.reference_models.video_ldm.weights import (
 if TYPE_CHECKING:
     from vidgauge.reference_models.systems.video_ldm import MaskedVideoLdm, VideoLdm
 
+AT_ONCE = 16
+"""Frames that are decoded together."""
 MEASURED = 256
 """Images from which mean and deviation of the latents' channels are taken, about so many."""
 IMAGE_HALF = ("autoencoder.encoder", "autoencoder.moments", "autoencoder.unfolding", "autoencoder.decoder")
@@ -140,7 +142,7 @@ class LatentVideo(Pipeline):
             return self._sampled(z, of_gaps, options, told, context_bcthw)
 
         latents = interpolated(keys, make, self.recipe.every)
-        yield to_frames(self.autoencoder.decode(latents)[:, :, : self.frames])
+        yield from map(to_frames, self.autoencoder.decode_slices(latents[:, :, : self.frames], AT_ONCE))
 
     def _sampled(
         self,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MEASURED = 64
 """Videos from which mean and deviation of the latents' channels are taken, about so many of each size."""
+AT_ONCE = 8
+"""Latent frames that are decoded together."""
 KNOWN = 2
 """Latent frames that a longer video goes on from: the last 5 frames (section 3.4)."""
 
@@ -78,11 +80,19 @@ class LatentVideo(Pipeline):
     def sample(
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
-        """All frames at once. Without ``temporal``, each is an image, made and decoded for itself; see ``Pipeline``."""
+        """All frames are made at once, and decoded a few at a time; see ``Pipeline``.
+
+        Without ``temporal``, each is an image, made and decoded for itself.
+        """
         told = counted(advance, self._steps(options))
         *_, latents = self._sampled(captions, Noise(noise_seeds), options, told)
-        video = self.autoencoder.decode(latents)
-        yield to_frames(video[:, :, : self.frames] if options.temporal else packed(video, self.frames))
+        if not options.temporal:
+            yield to_frames(packed(self.autoencoder.decode(latents), self.frames))
+            return
+        left = self.frames
+        for part in self.autoencoder.decode_slices(latents, AT_ONCE):
+            yield to_frames(part[:, :, :left])
+            left -= part.shape[2]
 
     @torch.no_grad()
     def extend(

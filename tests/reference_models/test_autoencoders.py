@@ -15,6 +15,7 @@ from vidgauge.reference_models.autoencoders.temporal_decoder import VideoAutoenc
 from vidgauge.reference_models.systems import SYSTEMS, build_network
 
 IMAGE = ImageSize(grid=(3, 8, 8), base=8, multipliers=(1, 2, 2), blocks=1, groups=2)
+NARROW = ImageSize(grid=(16, 4, 4), base=4, multipliers=(1, 1), blocks=1, latent_channels=2, groups=2, scale=None)
 CAUSAL = CausalSize(grid=(9, 16, 16), base=4, multipliers=(1, 2, 2, 4), blocks=1, latent_channels=3, groups=2)
 PAPER, OURS = (
     ("video-ldm/autoencoder", "walt/autoencoder"),
@@ -206,3 +207,30 @@ def test_cost_counts_every_operator() -> None:
         cost = network.cost(network.input_shape())
         assert cost.parameters == count(network)
         assert cost.forward_flops > 2 * count(network)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 9])
+@pytest.mark.parametrize("kind", ["causal", "image", "video"])
+def test_slices_are_the_whole(kind: str, at_once: int) -> None:
+    if kind == "causal":
+        network: Autoencoder = causal()
+        z = drawn(2, 3, 7, 2, 2)
+    else:
+        network = randomised((ImageAutoencoder if kind == "image" else VideoAutoencoder)(NARROW))
+        z = drawn(2, 2, 16, 2, 2)
+    network.normalisation.fit_([3 * drawn(20, z.shape[1], 1, 2, 2) + 1])
+    whole = network.decode(z)
+    parts = list(network.decode_slices(z, at_once))
+    assert len(parts) == -(-z.shape[2] // at_once)
+    torch.testing.assert_close(torch.cat(parts, 2), whole, rtol=0, atol=1e-11)
+    assert torch.equal(network.decode(z), whole)  # nothing is left behind
+    with pytest.raises(UsageError, match="at_once"):
+        network.decode_slices(z, 0)
+
+
+def test_slices_of_videos_that_are_decoded_by_turns() -> None:
+    network = causal()
+    first, second = drawn(1, 3, 4, 2, 2, seed=1), drawn(1, 3, 4, 2, 2, seed=2)
+    turns = list(zip(network.decode_slices(first, 1), network.decode_slices(second, 1), strict=True))
+    for z, parts in zip((first, second), zip(*turns, strict=True), strict=True):
+        torch.testing.assert_close(torch.cat(parts, 2), network.decode(z), rtol=0, atol=1e-11)
