@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from vidgauge.reports.comparison import Table
+from vidgauge.reports.configuration import NOT_SAID
 from vidgauge.reports.wording import ARROWS, legends, marks, one_line, origin, reading
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def templates() -> "jinja2.Environment":
         "arrows": ARROWS,
         "facets": facets,
         "legends": legends,
+        "not_said": NOT_SAID,
         "mark": lambda number: marks([number]),
         "origin": origin,
         "reading": reading,

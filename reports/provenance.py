@@ -1,5 +1,6 @@
 """Where each number comes from, short enough to travel inside the page."""
 
+import json
 from statistics import median
 from typing import Any
 
@@ -13,6 +14,7 @@ _LONGEST_LIST = 20
 _LONGEST_SAMPLES = 8
 _LONGEST_TEXT = 400
 _DEEPEST = 5
+_MOST_CHARACTERS = 4000  # of a record's details as JSON; thousands of records travel inside one page
 
 
 def provenance(row: Row) -> dict[str, Any]:
@@ -38,8 +40,20 @@ def _record(cell: Cell) -> dict[str, Any]:
         "time": record.time.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "superseded": f"{cell.older} older" if cell.older else "",
     }
-    details = {key: summarise(value) for key, value in record.details.items()}
-    return {"measure": record.measure.name, "facts": {k: v for k, v in facts.items() if v}, "details": details}
+    return {
+        "measure": record.measure.name,
+        "facts": {key: fact for key, fact in facts.items() if fact},
+        "details": _details(record),
+    }
+
+
+def _details(record: Record) -> dict[str, Any]:
+    """As deep as there is room for."""
+    for deepest in range(_DEEPEST, 0, -1):
+        details = {key: summarise(value, deepest) for key, value in record.details.items()}
+        if len(json.dumps(details, default=str)) <= _MOST_CHARACTERS:
+            break
+    return details
 
 
 def _said(record: Record) -> dict[str, Any]:
@@ -62,17 +76,22 @@ def _value(record: Record) -> str:
     return f"{record.value:.10g}" + (f" {record.measure.unit}" if record.measure.unit != "1" else "")
 
 
-def summarise(data: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever details hold
-    """The same data, with raw samples as their count and quartiles' ends, and everything else cut to size."""
+def summarise(data: Any, deepest: int = _DEEPEST) -> Any:  # noqa: ANN401 - whatever details hold
+    """The same data, with raw samples as their count, ends and median, and everything else cut to size.
+
+    Args:
+        data: what JSON can hold.
+        deepest: how many lists and objects inside each other are written out.
+    """
     if isinstance(data, list) and len(data) > _LONGEST_SAMPLES and all(map(is_number, data)):
         return f"{len(data)} numbers: least {min(data):.6g}, median {median(data):.6g}, greatest {max(data):.6g}"
-    if isinstance(data, (list, dict)) and depth >= _DEEPEST:
-        return f"{len(data)} entries"
+    if isinstance(data, (list, dict)) and data and deepest == 0:
+        return f"{len(data)} {'entry' if len(data) == 1 else 'entries'}"
     if isinstance(data, list):
         more = [f"and {len(data) - _LONGEST_LIST} more"] if len(data) > _LONGEST_LIST else []
-        return [summarise(item, depth + 1) for item in data[:_LONGEST_LIST]] + more
+        return [summarise(item, deepest - 1) for item in data[:_LONGEST_LIST]] + more
     if isinstance(data, dict):
-        kept = {str(key): summarise(value, depth + 1) for key, value in list(data.items())[:_LONGEST_LIST]}
+        kept = {str(key): summarise(value, deepest - 1) for key, value in list(data.items())[:_LONGEST_LIST]}
         return kept | ({"…": f"and {len(data) - len(kept)} more"} if len(data) > len(kept) else {})
     if isinstance(data, str) and len(data) > _LONGEST_TEXT:
         return f"{data[:_LONGEST_TEXT]}… ({len(data)} characters)"

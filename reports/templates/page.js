@@ -81,7 +81,7 @@ function toggle(row) {
 function tell(cell) {
   const below = openRow(cell.parentElement, true);
   for (const part of below.querySelectorAll(".asked")) part.classList.remove("asked");
-  const columns = [...cell.parentElement.querySelectorAll("td.number")];
+  const columns = [...cell.parentElement.querySelectorAll("td.number, td.none")];
   const part = below.querySelector(".number-" + columns.indexOf(cell));
   part.classList.add("asked");
   part.scrollIntoView({ block: "nearest" });
@@ -91,7 +91,7 @@ function tell(cell) {
 
 function key(row, column) {
   const cell = row.cells[column];
-  if (!cell.classList.contains("number")) return cell.textContent.trim();
+  if (!cell.matches(".number, .none")) return cell.textContent.trim();
   return cell.dataset.sort === undefined ? null : Number(cell.dataset.sort);
 }
 
@@ -159,7 +159,7 @@ document.addEventListener("click", (event) => {
     if (button.id === "theme") switchTheme();
     return;
   }
-  const cell = event.target.closest("tr.row > td.number:not(.none)");
+  const cell = event.target.closest("tr.row > td.number");
   if (cell && !event.target.closest("a") && getSelection().isCollapsed) tell(cell); // who selects text wants to copy it
 });
 for (const kind of ["input", "change"]) {

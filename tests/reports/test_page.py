@@ -142,6 +142,16 @@ def test_published_numbers_stand_apart(store_records: list[Record], environment:
     assert "Tian et al." in text
 
 
+def test_details_of_any_size_travel_in_a_few_kilobytes(make_record: Make) -> None:
+    trials = [{"found": {f"tool {tool}": {"seconds": list(range(5))} for tool in range(15)}} for _ in range(30)]
+    record = make_record("fvd", 1.0, details={"trials": trials, "note": "kept"})
+    (row,) = json.loads(Page(page([record], {}, "a")).data).values()
+    details = row["records"][0]["details"]
+    assert details["note"] == "kept"
+    assert len(details["trials"]) == 21
+    assert len(json.dumps(details)) < 4000
+
+
 def test_environments_that_are_not_described_do_no_harm(store_records: list[Record]) -> None:
     assert Page(page(store_records, {}, "a")).open == []
 
@@ -160,4 +170,4 @@ def test_summaries_keep_what_is_short_and_cut_what_is_long() -> None:
     deep: list[object] = []
     for _ in range(50):
         deep = [deep]
-    assert "entries" in json.dumps(summarise(deep))
+    assert "1 entry" in json.dumps(summarise(deep))
