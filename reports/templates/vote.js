@@ -30,15 +30,18 @@
       const index = this.ends.findIndex(end => end > seconds);
       return index < 0 ? this.ends.length - 1 : index;
     }
+    ready() { return Promise.all(Array.from({ length: this.ahead }, (_, index) => this.decode(index))); }
     frame(index) {
+      if (this.decoded.size === this.sources.length) return this.decoded.get(index);
       const wanted = new Set(Array.from({ length: this.ahead }, (_, step) => (index + step) % this.sources.length));
       for (const held of [...this.decoded.keys()]) {
         if (!wanted.has(held)) { this.decoded.get(held).close(); this.decoded.delete(held); }
       }
-      for (const next of wanted) if (!this.decoded.has(next) && !this.pending.has(next)) this.decode(next);
+      for (const next of wanted) this.decode(next);
       return this.decoded.get(index);
     }
     async decode(index) {
+      if (this.decoded.has(index) || this.pending.has(index)) return;
       this.pending.add(index);
       try { this.decoded.set(index, await createImageBitmap(this.sources[index])); }
       catch { report("A video cannot be shown by this browser."); return; } // stays pending: asking again would not help
@@ -213,6 +216,7 @@
     keepOnly([trial.left, trial.right]);
     try {
       const pair = await Promise.all([trial.left, trial.right].map(load));
+      await Promise.all(pair.map(clip => clip.ready())); // so that nothing halts once they play
       if (state.current !== trial) return;
       player.show(pair);
       state.since = performance.now();

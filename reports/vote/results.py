@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ PREFERENCE, RANKING, ACCOUNT = "human preference", "human ranking", "human study
 """Kinds of subjects: one system against another, a system among several, the study itself."""
 
 _Finding = dict[str, Any]
+_Better = Literal["higher", "neither"]
 _NO_VOTES: _Finding = {"status": "failed", "reason": "no vote was counted"}
 _ONE_RATER = "one rater: the interval is of other prompts, not of other people"
 _ONE_PROMPT = "one prompt: the interval is of other people, not of other prompts"
@@ -57,15 +58,15 @@ def results(study: Study, counted: Count, environment: Environment) -> list[Reco
 
     couples = list(dict.fromkeys((first, second) for _, first, second in study.pairs))
     made = [
-        record(PREFERENCE, first, {"against": second}, _measure(f"{question}_{what}"), finding)
+        record(PREFERENCE, first, {"against": second}, _measure(f"{question}_{what}", better), finding)
         for first, second in couples
         for question in study.questions
-        for what, finding in _between(counted, first, second, question)
+        for what, better, finding in _between(counted, first, second, question)
     ]
     if len(study.systems) > 2:
         for question in study.questions:
             for name, finding in _strengths(study, counted, question):
-                made.append(record(RANKING, name, {}, _measure(f"{question}_strength"), finding))
+                made.append(record(RANKING, name, {}, _measure(f"{question}_strength", "higher"), finding))
     for what, finding in _account(counted):
         made.append(record(ACCOUNT, study.name, {}, _measure(what, "neither"), finding))
     return made
@@ -87,18 +88,18 @@ def protocol_of(study: Study, estimator: str) -> dict[str, Any]:
     }
 
 
-def _measure(name: str, better: Any = "higher") -> Measure:  # noqa: ANN401 - one of three words
+def _measure(name: str, better: _Better) -> Measure:
     return Measure(name=name, unit="1", better=better)
 
 
-def _between(counted: Count, first: str, second: str, question: Question) -> Iterator[tuple[str, _Finding]]:
+def _between(counted: Count, first: str, second: str, question: Question) -> Iterator[tuple[str, _Better, _Finding]]:
     def about(votes: Sequence[Vote]) -> list[Vote]:
         return [vote for vote in votes if (vote.question, vote.first, vote.second) == (question, first, second)]
 
     votes = about(counted.votes)
-    yield "preferred", _preferred(votes, first) | {"n_failed": len(about(counted.left_out))}
-    yield "majority", _majority(votes, first)
-    yield "agreement", _agreement(votes, first, second)
+    yield "preferred", "higher", _preferred(votes, first) | {"n_failed": len(about(counted.left_out))}
+    yield "majority", "higher", _majority(votes, first)
+    yield "agreement", "neither", _agreement(votes, first, second)
 
 
 def _preferred(votes: Sequence[Vote], first: str) -> _Finding:

@@ -26,14 +26,14 @@ def tables(records: Sequence[Record]) -> list[Table]:
         question, _, what = measure.partition("_")
         if what == "preferred":
             found = [_cell(cells[system, against, f"{question}_{kind}"], kind != "agreement") for kind in _WHAT]
-            pairs.add_row(question, escape(system), escape(against), *found)
+            pairs.add_row(question, *map(escape, (system, against, *found)))
     ranks = Table(box=SIMPLE_HEAD, pad_edge=False, title="Strength, log odds (Bradley-Terry)", title_justify="left")
     for heading in ("question", "system", "strength"):
         ranks.add_column(heading, overflow="fold")
     ranked = [record for record in records if record.subject.kind == RANKING]
     for record in sorted(ranked, key=lambda one: (one.measure.name, -(one.value or 0.0))):
         question = record.measure.name.partition("_")[0]
-        ranks.add_row(question, escape(record.subject.name), _cell(record, percent=False))
+        ranks.add_row(question, *map(escape, (record.subject.name, _cell(record, percent=False))))
     return [pairs, ranks] if ranked else [pairs]
 
 
@@ -66,4 +66,4 @@ def _cell(record: Record, percent: bool) -> str:
     value = f"{factor * record.value:.{digits}f}{' %' if percent else ''}"
     if record.low is None or record.high is None:
         return value
-    return f"{value} \\[{factor * record.low:.{digits}f}, {factor * record.high:.{digits}f}]"
+    return f"{value} [{factor * record.low:.{digits}f}, {factor * record.high:.{digits}f}]"

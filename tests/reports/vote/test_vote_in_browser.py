@@ -1,10 +1,8 @@
 """A rater in a real browser, from the first page to the results; with a server, and in a folder without one."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,36 +21,12 @@ if TYPE_CHECKING:
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium import webdriver  # noqa: E402 - after the check
-from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--window-size=1280,900"),
-)
 HOSTILE = "<script>alert(1)</script> & \"a red 'star'\" </script><!--"
 PIXEL = """const canvas = document.getElementById(arguments[0]);
     return [...canvas.getContext("2d").getImageData(5, 5, 1, 1).data].slice(0, 3)"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("no Chromium with chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    downloads = str(tmp_path_factory.mktemp("downloads"))
-    options.add_experimental_option("prefs", {"download.default_directory": downloads})
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    opened.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": downloads})
-    opened.downloads = Path(downloads)  # type: ignore[attr-defined]
-    yield opened
-    opened.quit()
 
 
 @pytest.fixture
@@ -196,12 +170,14 @@ def test_nothing_is_wider_than_the_window(browser: webdriver.Chrome, address: st
 
 
 def test_a_folder_without_a_server(browser: webdriver.Chrome, booth: "Booth", study: Study) -> None:
+    downloads = {"behavior": "allow", "downloadPath": str(booth.folder)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)
     page = export_folder(booth.folder / "study", study, booth.folder / "out", 1)[0]
     browser.get(page.as_uri())
     begin(browser, "Ben")
     rate(browser, study, 0, booth.prefers("b", "a"))
     browser.find_element(By.CSS_SELECTOR, "#done .save").click()
-    saved = browser.downloads / "votes-rater-1.json"  # type: ignore[attr-defined]
+    saved = booth.folder / "votes-rater-1.json"
     deadline = time.monotonic() + 60
     while not saved.exists() and time.monotonic() < deadline:
         time.sleep(0.02)

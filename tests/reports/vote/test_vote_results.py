@@ -89,6 +89,7 @@ def test_three_systems_are_ranked(booth: "Booth", environment: Environment) -> N
     assert by["a", "b", "quality_preferred"].value == pytest.approx(5 / 7)
     records = list(by.values())
     assert len(tables(records)) == 2
+    assert "\\" not in "".join(lines(records))
     assert lines(records)[0].startswith("7 raters and 420 votes count; left out by the rule of the plan: 0 raters")
 
 

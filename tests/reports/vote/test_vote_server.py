@@ -161,8 +161,8 @@ def test_bodies_that_are_too_large_or_of_no_length_are_refused(client: Client) -
     path = f"/{client.study.token}/vote"
     for length in ("4097", "99999999999999999999", "1" * 5000):
         assert client.ask("POST", path, Content_Length=length)[0] == 413
-    for length in (None, "-1", "x", "1e3", "²"):
-        assert client.ask("POST", path, Content_Length=length)[0] in (400, 411)
+    for no_length in (None, "-1", "x", "1e3", "²"):
+        assert client.ask("POST", path, Content_Length=no_length)[0] == 411
     assert client.ask("POST", path, Transfer_Encoding="chunked")[0] == 411
 
 
