@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vidgauge.errors import UsageError, near_misses
 from vidgauge.record import Record
+from vidgauge.files import whole_file
 from vidgauge.reports.choice import Choice
 from vidgauge.reports.comparison import EVERYTHING, Table, compare
 from vidgauge.reports.latex import HEAD as LATEX_MARK
@@ -82,10 +83,10 @@ def write_report(
         "parquet": lambda: to_parquet(to_pandas(records)),
     }
     contents = {name: write[name]() for name in paths}  # all of them first: a failure leaves no half report
-    out.mkdir(parents=True, exist_ok=True)
     for name, path in paths.items():
         content = contents[name]
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with whole_file(path) as partial:
+            partial.write_bytes(content if isinstance(content, bytes) else content.encode())
     return paths
 
 
