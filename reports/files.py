@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vidgauge.errors import UsageError, near_misses
-from vidgauge.record import Record
 from vidgauge.files import whole_file
+from vidgauge.record import Record
 from vidgauge.reports.choice import Choice
 from vidgauge.reports.comparison import EVERYTHING, Table, compare
 from vidgauge.reports.latex import HEAD as LATEX_MARK
