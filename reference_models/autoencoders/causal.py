@@ -73,7 +73,7 @@ class CausalAutoencoder(Autoencoder):
     def reconstruct_slices(self, z_bcthw: Tensor, at_once: int) -> Iterator[Tensor]:
         """Each slice knows of those before what the convolutions look back to."""
         memory: Memory = {}
-        for number, slice_bcthw in enumerate(z_bcthw.split(at_once, 2)):
+        for number, slice_bcthw in enumerate(torch.split(z_bcthw, at_once, 2)):
             with carried(self.decoder, memory):
                 out = self.decoder(slice_bcthw, begun=number > 0)
             yield out

@@ -65,7 +65,7 @@ class ImageAutoencoder(Autoencoder):
 
     def reconstruct_slices(self, z_bcthw: Tensor, at_once: int) -> Iterator[Tensor]:
         """Frames are independent."""
-        return map(self.reconstruct, z_bcthw.split(at_once, 2))
+        return map(self.reconstruct, torch.split(z_bcthw, at_once, 2))
 
     def reconstruct_frames(self, z_bcthw: Tensor) -> Tensor:
         """The image decoder, whatever a video's autoencoder has beside it."""

@@ -59,6 +59,8 @@ class CausalSize:
 STABLE_DIFFUSION = ImageSize(grid=(8, 320, 512))
 """Rombach et al., arXiv 2112.10752; clips as Align your Latents (arXiv 2304.08818) has them for text to video."""
 IMAGE_SMALL = ImageSize(grid=(16, 32, 32), base=32, multipliers=(1, 2, 2), blocks=1, groups=8, scale=None)
+IMAGE_LARGE = ImageSize(grid=(29, 128, 128), base=32, multipliers=(1, 2), blocks=1, groups=8, scale=None)
+"""f = 2, for an upscaler."""
 IMAGE_TINY = ImageSize(grid=(16, 32, 32), base=16, multipliers=(1, 2, 2), blocks=1, groups=4, scale=None)
 
 WALT = CausalSize(grid=(17, 128, 128))

@@ -25,10 +25,11 @@ from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 from vidgauge.reference_models.video_ldm import recipes, sizes
 from vidgauge.reference_models.video_ldm.given import Call, Given, Words
 from vidgauge.reference_models.video_ldm.latent_video import LatentVideo
-from vidgauge.reference_models.video_ldm.recipes import Recipe
+from vidgauge.reference_models.video_ldm.recipes import Recipe, UpscalingRecipe
 from vidgauge.reference_models.video_ldm.sizes import Size
 from vidgauge.reference_models.video_ldm.temporal import TemporalResidual
 from vidgauge.reference_models.video_ldm.transformer import SpatialTransformer
+from vidgauge.reference_models.video_ldm.upscaling import Upscaling
 
 STEPS = 1000
 """Of the discrete diffusion, whose number the network is told."""
@@ -327,12 +328,19 @@ def interpolation_model(recipe: Recipe) -> MaskedVideoLdm:
     return MaskedVideoLdm(replace(recipe.network, grid=(recipe.every + 1, height, width)))
 
 
+def upscaler(recipe: UpscalingRecipe) -> Upscaler:
+    """The network of the last stage."""
+    return Upscaler(recipe.network, levels=recipe.noised)
+
+
 def whole(recipe: Recipe) -> LatentVideo:
     """The system itself; its networks work with channels last."""
-    networks = key_model(recipe), interpolation_model(recipe)
-    for network in networks:
-        network.to_layout("channels_last_3d")
-    return LatentVideo(recipe, *networks)
+    upscaling = None if recipe.upscaling is None else Upscaling(recipe.upscaling, upscaler(recipe.upscaling))
+    system = LatentVideo(recipe, key_model(recipe), interpolation_model(recipe), upscaling)
+    for network in system.modules():
+        if isinstance(network, LatentUNet):
+            network.to_layout("channels_last_3d")
+    return system
 
 
 def _register(name: str, summary: str, make: Callable[[], LatentUNet], stated: Stated | None = None) -> None:
@@ -363,12 +371,21 @@ _register(
     lambda: Upscaler(sizes.UPSCALER),
     Stated(922e6, "secondary", "473 M of the image model and 449 M of temporal layers"),
 )
+
+
+def _small(recipe: Recipe) -> str:
+    """Videos as they are before the upscaler."""
+    return "x".join(map(str, (recipe.frames, *recipe.autoencoder.grid[1:])))
+
+
 for _name, _recipe, _gives, _machine in (
-    ("small", recipes.SMALL, "29x64x64", "one GPU"),
+    ("small", recipes.SMALL, "29x128x128", "one GPU"),
     ("tiny", recipes.TINY, "16x32x32", "two cores"),
 ):
-    _register(_name, f"key frames of {_gives} as latents for {_machine}", partial(key_model, _recipe))
+    _register(_name, f"key frames of {_small(_recipe)} as latents for {_machine}", partial(key_model, _recipe))
     _register(f"{_name}-interpolation", "three frames between two of them", partial(interpolation_model, _recipe))
     PIPELINES.register(f"video-ldm/{_name}")(
         PipelinePreset(f"text to {_gives} for {_machine}", partial(whole, _recipe))
     )
+assert recipes.SMALL.upscaling is not None
+_register("small-upscaler", "latents 8x32x32 of twice the height and width", partial(upscaler, recipes.SMALL.upscaling))

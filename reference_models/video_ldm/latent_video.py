@@ -1,6 +1,6 @@
 """Align your Latents trained and sampled: an image model taught time, a decoder likewise, and frames between frames.
 
-The phases are the paper's, in its order; the upscaler is left out, for nothing here is large enough to need one.
+The phases are the paper's, in its order. Tiny systems have no upscaler.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +30,7 @@ from vidgauge.reference_models.text.encoder import joined
 from vidgauge.reference_models.video_ldm.given import Call
 from vidgauge.reference_models.video_ldm.masks import conditioning, interpolated, key_frames
 from vidgauge.reference_models.video_ldm.recipes import Recipe
+from vidgauge.reference_models.video_ldm.upscaling import Upscaling
 from vidgauge.reference_models.video_ldm.weights import (
     image_modules,
     image_weights,
@@ -58,21 +59,36 @@ class LatentVideo(Pipeline):
         recipe: one of ``video_ldm.recipes``.
         keys: the model of key frames.
         between: the model of interpolation.
+        upscaling: the last stage, where there is one.
         fps: of the videos that it is trained on, and so of those that come out.
     """
 
-    def __init__(self, recipe: Recipe, keys: "VideoLdm", between: "MaskedVideoLdm", fps: float = 8.0) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        keys: "VideoLdm",
+        between: "MaskedVideoLdm",
+        upscaling: Upscaling | None = None,
+        fps: float = 8.0,
+    ) -> None:
         super().__init__()
         self.recipe, self.keys, self.between, self.fps = recipe, keys, between, fps
         self.autoencoder = VideoAutoencoder(recipe.autoencoder)
         self.discriminator = PatchDiscriminator(recipe.discriminator, layers=2)
         self.text, self.time_text = (WordEncoder(recipe.network.text_channels) for _ in range(2))
-        self.frames, (_, self.height, self.width) = recipe.frames, recipe.autoencoder.grid
+        self.upscaling = upscaling
+        self.frames = recipe.frames
+        _, self.small_height, self.small_width = recipe.autoencoder.grid
+        large = (recipe if recipe.upscaling is None else recipe.upscaling).autoencoder
+        _, self.height, self.width = large.grid
         with torch.device("cpu"):
             self.schedule = DiscreteSchedule(scaled_linear_betas())
 
     def phases(self) -> list[Phase]:
-        """Images, encoded and modelled; then time: in the model of key frames, in the decoder, between key frames."""
+        """Images, encoded and modelled; then time: in the model of key frames, in the decoder, between key frames.
+
+        The upscaler, where there is one, goes the same way after them.
+        """
         image = [f"keys.{name}" for name in image_modules(self.keys)]
         temporal = [f"keys.{name}" for name in temporal_modules(self.keys)]
         autoencoder = self._phase("autoencoder", IMAGE_HALF, self.autoencoder_loss)
@@ -83,34 +99,54 @@ class LatentVideo(Pipeline):
             self._phase("temporal layers", [*temporal, "time_text"], self.key_loss),
             self._phase("decoder", ("autoencoder.temporal", "discriminator"), self.decoder_loss),
             replace(between, begin=self._begin_interpolation),
+            *self._upscaler_phases(),
+        ]
+
+    def _upscaler_phases(self) -> list[Phase]:
+        """Autoencoder, image model, temporal layers, with the text encoder of the image model as it is."""
+        if (up := self.upscaling) is None:
+            return []
+
+        def loss_of(*, temporal: bool) -> Callable[[Step], Tensor]:
+            return lambda step: up.loss(step, self._words, temporal=temporal)
+
+        image = [f"upscaling.network.{name}" for name in image_modules(up.network)]
+        temporal = [f"upscaling.network.{name}" for name in temporal_modules(up.network)]
+        autoencoder = self._phase("upscaler autoencoder", ["upscaling.autoencoder"], up.autoencoder_loss)
+        return [
+            replace(autoencoder, begin=up.autoencoder.forget_),
+            self._phase("upscaler images", image, loss_of(temporal=False)),
+            self._phase("upscaler temporal layers", temporal, loss_of(temporal=True)),
         ]
 
     def autoencoder_loss(self, step: Step) -> Tensor:
         """Of images, whose latents are what everything else works on."""
-        images = step.images(height=self.height, width=self.width)
+        images = step.images(height=self.small_height, width=self.small_width)
         return autoencoder_loss(self.autoencoder, images.video_bcthw, step.generator)
 
     def image_loss(self, step: Step) -> Tensor:
         """Equation 1: of the image model. The latents are measured before the first step."""
         if step.number == 0 and not self.autoencoder.measured:
-            self.autoencoder.measure_([step.images(MEASURED, height=self.height, width=self.width).video_bcthw])
-        images = step.images(height=self.height, width=self.width)
+            self.autoencoder.measure_(
+                [step.images(MEASURED, height=self.small_height, width=self.small_width).video_bcthw]
+            )
+        images = step.images(height=self.small_height, width=self.small_width)
         return self._loss(step, images.video_bcthw, images.captions, temporal=False)
 
     def key_loss(self, step: Step) -> Tensor:
         """Equation 2: of the temporal layers, with the image model as it is."""
         keys, every = self.recipe.keys, self.recipe.every
-        clips = step.clips(frames=keys, height=self.height, width=self.width, stride=every)
+        clips = step.clips(frames=keys, height=self.small_height, width=self.small_width, stride=every)
         return self._loss(step, clips.video_bcthw, clips.captions, temporal=True)
 
     def decoder_loss(self, step: Step) -> Tensor:
         """Section 3.1.1: of temporal layers in the decoder, which a discriminator of 3-D convolutions judges."""
-        clips = step.clips(frames=self.frames, height=self.height, width=self.width)
+        clips = step.clips(frames=self.frames, height=self.small_height, width=self.small_width)
         return decoder_loss(self.autoencoder, clips.video_bcthw, step.generator, discriminator=self.discriminator)
 
     def interpolation_loss(self, step: Step) -> Tensor:
         """Section 3.2: of all frames from a key frame to the next, given these two with some noise."""
-        clips = step.clips(frames=self.recipe.every + 1, height=self.height, width=self.width)
+        clips = step.clips(frames=self.recipe.every + 1, height=self.small_height, width=self.small_width)
         with torch.no_grad():
             x = self.autoencoder.encode(clips.video_bcthw)
         drawn = torch.randint(self.recipe.noised + 1, (len(x),), generator=step.generator)
@@ -125,13 +161,34 @@ class LatentVideo(Pipeline):
     def sample(
         self, captions: Sequence[str], noise_seeds: Sequence[int], options: Sampling, advance: Advance
     ) -> Iterator[Tensor]:
-        """All frames at once. Without ``temporal``, each is an image, made and decoded for itself; see ``Pipeline``."""
-        noise, stages = Noise(noise_seeds), 2 if options.temporal else 1
-        told = counted(advance, stages * options.steps_or(self.recipe.sampling_steps))
-        if not options.temporal:
+        """All frames at once, decoded a few at a time; see ``Pipeline``.
+
+        Without ``temporal``, each is an image, made, decoded and upscaled for itself.
+        """
+        noise = Noise(noise_seeds)
+        told = counted(advance, self._steps(options))
+        if options.temporal:
+            latents = self._video_latents(captions, noise, options, told)[:, :, : self.frames]
+            parts = self.autoencoder.decode_slices(latents, AT_ONCE)
+        else:
             z = self._sampled(noise.like(self._empty(len(captions), self.frames)), captions, options, told)
-            yield to_frames(self.autoencoder.reconstruct_frames(self.autoencoder.normalisation.undone(z)))
-            return
+            parts = iter([self.autoencoder.reconstruct_frames(self.autoencoder.normalisation.undone(z))])
+        if self.upscaling is not None:
+            text = self.text(captions)
+            call = Call(text.mask_bn, time_text_bnc=self.time_text(captions).tokens_bnc, temporal=options.temporal)
+            small, steps = torch.cat([*parts], 2).clamp(-1, 1), options.steps_or(self.upscaling.recipe.sampling_steps)
+            parts = self.upscaling.sampled(small, text, call, noise, steps, told)
+        yield from map(to_frames, parts)
+
+    def _steps(self, options: Sampling) -> int:
+        """Of all stages."""
+        steps = (2 if options.temporal else 1) * options.steps_or(self.recipe.sampling_steps)
+        return steps if self.upscaling is None else steps + options.steps_or(self.upscaling.recipe.sampling_steps)
+
+    def _video_latents(
+        self, captions: Sequence[str], noise: Noise, options: Sampling, told: Callable[[], object]
+    ) -> Tensor:
+        """Key frames, and those between them."""
         keys = self._sampled(noise.like(self._empty(len(captions), self.recipe.keys)), captions, options, told)
 
         def make(context_bcthw: Tensor) -> Tensor:
@@ -141,8 +198,7 @@ class LatentVideo(Pipeline):
             of_gaps = [caption for caption in captions for _ in range(gaps)]
             return self._sampled(z, of_gaps, options, told, context_bcthw)
 
-        latents = interpolated(keys, make, self.recipe.every)
-        yield from map(to_frames, self.autoencoder.decode_slices(latents[:, :, : self.frames], AT_ONCE))
+        return interpolated(keys, make, self.recipe.every)
 
     def _sampled(
         self,

@@ -2,12 +2,27 @@
 
 from dataclasses import dataclass, replace
 
-from vidgauge.reference_models.autoencoders.sizes import IMAGE_SMALL, IMAGE_TINY, ImageSize
+from vidgauge.reference_models.autoencoders.sizes import IMAGE_LARGE, IMAGE_SMALL, IMAGE_TINY, ImageSize
 from vidgauge.reference_models.diffusion import Prediction
 from vidgauge.reference_models.plan import Plan
 from vidgauge.reference_models.video_ldm.sizes import SMALL as SMALL_NETWORK
+from vidgauge.reference_models.video_ldm.sizes import SMALL_UPSCALER, Size
 from vidgauge.reference_models.video_ldm.sizes import TINY as TINY_NETWORK
-from vidgauge.reference_models.video_ldm.sizes import Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscalingRecipe:
+    """The last stage of a system."""
+
+    autoencoder: ImageSize
+    """Of the large video; its latents are as large as the small video."""
+    network: Size
+    """Its grid is that of the clips and patches that it is trained on."""
+    noised: int = 350
+    """Below which step small frames are noised in training: Stable Diffusion's upscaler's, not stated here."""
+    noise: int = 20
+    """At which step they are in sampling; likewise."""
+    sampling_steps: int = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +51,7 @@ class Recipe:
     """Of each stage, by DDIM."""
     guidance: float = 1.0
     """s = 1 + w of classifier-free guidance; 1 is none."""
+    upscaling: UpscalingRecipe | None = None
 
     @property
     def keys(self) -> int:
@@ -54,8 +70,12 @@ SMALL = Recipe(
         "temporal layers": Plan(40_000, 16, 2e-4),
         "decoder": Plan(10_000, 4, 1e-4),
         "interpolation": Plan(40_000, 16, 1e-4),
+        "upscaler autoencoder": Plan(20_000, 16, 3e-4),
+        "upscaler images": Plan(40_000, 64, 2e-4),
+        "upscaler temporal layers": Plan(20_000, 8, 2e-4),
     },
     guidance=2.0,
+    upscaling=UpscalingRecipe(autoencoder=IMAGE_LARGE, network=SMALL_UPSCALER),
 )
 """Ours, for one GPU. Steps and rates are first guesses: it has not been trained."""
 TINY = Recipe(

@@ -72,6 +72,17 @@ SMALL = Size(
     text_channels=128,
 )
 """Ours: what one GPU trains in an afternoon, on 64 x 64 pixels, 4 times smaller as latents."""
+SMALL_UPSCALER = Size(
+    grid=(8, 32, 32),
+    base=32,
+    multipliers=(1, 2, 4),
+    blocks=1,
+    attention_at=(4,),
+    heads=None,
+    head_channels=32,
+    text_channels=128,
+)
+"""Ours: patches of 64 x 64 of 128 x 128 pixels, from patches of 32 x 32."""
 TINY = Size(grid=(5, 8, 8), base=28, multipliers=(1,), blocks=1, attention_at=(), heads=2, text_channels=32)
 """Ours: what two cores of a CPU train, on 32 x 32 pixels. Latents so small need no lower resolution; the one
 transformer is in the middle."""

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_a_longer_clip_starts_like_the_shorter_one() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"frames": 0}, {"height": 4}, {"width": 4}, {"seed": -1}, {"count": -1}])
-def test_sizes_that_cannot_be_drawn_are_refused(wrong: dict[str, int]) -> None:
+def test_sizes_that_cannot_be_drawn_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         MovingShapes(**wrong)
 

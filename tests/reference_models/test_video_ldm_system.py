@@ -17,13 +17,15 @@ from vidgauge.reference_models.training.budget import chosen
 from vidgauge.reference_models.training.data import Shapes
 from vidgauge.reference_models.training.trainer import Course
 from vidgauge.reference_models.unet.residual import start_at_zero
+from vidgauge.reference_models.video_ldm.given import Call
 from vidgauge.reference_models.video_ldm.latent_video import LatentVideo
 from vidgauge.reference_models.video_ldm.masks import interpolated
-from vidgauge.reference_models.video_ldm.recipes import Recipe
+from vidgauge.reference_models.video_ldm.recipes import Recipe, UpscalingRecipe
 from vidgauge.reference_models.video_ldm.sizes import Size
 from vidgauge.reference_models.video_ldm.weights import image_modules, is_temporal, temporal_modules
 
 PHASES = ["autoencoder", "images", "temporal layers", "decoder", "interpolation"]
+UPSCALER_PHASES = ["upscaler autoencoder", "upscaler images", "upscaler temporal layers"]
 RECIPE = Recipe(
     autoencoder=ImageSize(
         grid=(8, 8, 8), base=4, multipliers=(1, 1), blocks=1, latent_channels=2, groups=2, scale=None
@@ -32,6 +34,21 @@ RECIPE = Recipe(
         grid=(3, 4, 4), channels=2, base=8, multipliers=(1, 1), blocks=1, attention_at=(), heads=1, text_channels=16
     ),
     frames=8, discriminator=4, plans={name: Plan(5, 2, 1e-2) for name in PHASES}, sampling_steps=2,
+)  # fmt: skip
+
+
+UPSCALED = replace(
+    RECIPE,
+    upscaling=UpscalingRecipe(
+        autoencoder=ImageSize(
+            grid=(8, 16, 16), base=4, multipliers=(1, 1), blocks=1, latent_channels=2, groups=2, scale=None
+        ),
+        network=Size(
+            grid=(3, 4, 4), channels=2, base=8, multipliers=(1,), blocks=1, attention_at=(), heads=1, text_channels=16
+        ),
+        noised=40, sampling_steps=3,
+    ),
+    plans={name: Plan(5, 2, 1e-2) for name in [*PHASES, *UPSCALER_PHASES]},
 )  # fmt: skip
 
 
@@ -51,10 +68,10 @@ def stir(module: nn.Module) -> None:
             parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.1)
 
 
-def made(*, stirred: bool = True) -> LatentVideo:
+def made(recipe: Recipe = RECIPE, *, stirred: bool = True) -> LatentVideo:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        system = whole(RECIPE)
+        system = whole(recipe)
     for module in system.children() if stirred else ():
         stir(module)
     return system.eval()
@@ -70,7 +87,7 @@ def sampled(system: LatentVideo, captions: list[str], seeds: list[int], **option
 
 
 def test_each_phase_teaches_all_of_its_part_and_nothing_else() -> None:
-    system = made(stirred=False)
+    system = made(UPSCALED, stirred=False)
     taught: dict[str, set[str]] = {}
     for phase in system.phases():
         phase.begin()
@@ -80,7 +97,7 @@ def test_each_phase_teaches_all_of_its_part_and_nothing_else() -> None:
         names = {name for name, parameter in system.named_parameters() if parameter.requires_grad}
         before = {name: parameter.clone() for name, parameter in system.named_parameters()}
         optimizer, unseen = torch.optim.Adam([system.get_parameter(name) for name in names], lr=1e-2), set(names)
-        for number in range(5):
+        for number in range(3):
             optimizer.zero_grad()
             torch.autograd.backward(phase.loss(stepped(phase, number + 1)))
             live = {name for name in unseen if (grad := system.get_parameter(name).grad) is not None and grad.any()}
@@ -91,7 +108,7 @@ def test_each_phase_teaches_all_of_its_part_and_nothing_else() -> None:
         changed = {name for name, x in system.named_parameters() if not torch.equal(x, before[name])}
         assert changed == names - unseen
         taught[phase.name] = names
-    assert list(taught) == PHASES
+    assert list(taught) == [*PHASES, *UPSCALER_PHASES]
     everything = {name for name, _ in system.named_parameters()}
     assert set().union(*taught.values()) == everything
     assert sum(map(len, taught.values())) == len(everything)
@@ -191,6 +208,44 @@ def test_a_second_style_is_learnt_from_images_and_moved_as_before() -> None:
     system.eval()
     assert not torch.equal(sampled(system, ["a star"], [1], temporal=False), still)
     assert not torch.equal(sampled(system, ["a star"], [1]), moving)
+
+
+def test_the_upscaler_learns_from_noisy_patches_of_small_frames() -> None:
+    system = made(UPSCALED)
+    assert system.upscaling is not None
+    calls: list[tuple[Tensor, ...]] = []
+    system.upscaling.network.register_forward_pre_hook(lambda _, given: calls.append(given))
+    images, clips = system.phases()[-2:]
+    levels = []
+    for phase, frames in ((images, 1), (clips, 3)) * 4:
+        phase.loss(stepped(phase, len(calls)))
+        z, _, text, small, level, call = calls[-1]
+        assert (z.shape, small.shape) == ((2, 2, frames, 4, 4), (2, 3, frames, 4, 4))
+        assert text.shape == (2, 16, 16)
+        assert isinstance(call, Call)
+        assert call.temporal is (frames > 1)
+        levels += level.tolist()
+    assert 0 <= min(levels) < 10 < 30 < max(levels) < 40
+
+
+def test_upscaled_videos_are_large() -> None:
+    system, done = made(UPSCALED), []
+    calls: list[tuple[Tensor, ...]] = []
+    assert system.upscaling is not None
+    system.upscaling.network.register_forward_pre_hook(lambda _, given: calls.append(given))
+    (both,) = system.sample(["one", "two"], [1, 2], Sampling(), lambda now, steps: done.append((now, steps)))
+    assert both.shape == (2, 8, 16, 16, 3)
+    assert done == [(step, 7) for step in range(1, 8)]
+    small, level = calls[0][3:5]
+    assert small.shape == (2, 3, 8, 8, 8)
+    assert level.tolist() == [20, 20]
+    alone = sampled(system, ["two"], [2])
+    assert (both[1:].int() - alone.int()).abs().max() <= 1
+    assert sampled(system, ["two"], [2], temporal=False).shape == alone.shape
+    level_20 = system.upscaling.schedule.level(torch.tensor(20))
+    system.upscaling = None
+    base = sampled(system, ["one", "two"], [1, 2]).permute(0, 4, 1, 2, 3) / 127.5 - 1
+    assert (small - level_20.alpha_b * base).std().item() == pytest.approx(level_20.sigma_b.item(), rel=0.1)
 
 
 def test_tiny_is_tiny() -> None:
