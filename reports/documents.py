@@ -1,7 +1,8 @@
 """Pages that name what parts of them are made from: ``fill`` writes these parts.
 
 What stands in a Markdown page between ``<!-- table: LAYOUT from RECORDS.json -->`` and ``<!-- end of table -->`` is
-made by the layout of that name from the records of that file, whose path counts from the page's own folder. Between
+made by the layout of that name from the records of that file, whose path counts from the page's own folder; ``<!--
+table: LAYOUT -->`` is for layouts that have published numbers and need no records. Between
 ``<!-- reference: vidgauge.metrics -->`` and ``<!-- end of reference -->`` stands what the docstrings of that module's
 public names say (``vidgauge.record: Record`` for some of them), and after ``<!-- reference: commands -->`` what
 ``--help`` says.
@@ -20,7 +21,7 @@ from vidgauge.store import read_json
 
 _NAMED = ("torch", "vidgauge")
 _TABLE = re.compile(
-    r"(?P<opening><!-- table: (?P<layout>[\w-]+) from (?P<records>\S+) -->\n).*?(?P<closing><!-- end of table -->)",
+    r"(?P<opening><!-- table: (?P<layout>[\w-]+)( from (?P<records>\S+))? -->\n).*?(?P<closing><!-- end of table -->)",
     re.DOTALL,
 )
 _REFERENCE = re.compile(
@@ -59,7 +60,7 @@ def _referred(match: "re.Match[str]", commands: Callable[[], str]) -> str:
 
 
 def _filled(match: "re.Match[str]", folder: Path) -> str:
-    records, environments = read_json(folder / match["records"])
+    records, environments = read_json(folder / match["records"]) if match["records"] else ([], {})
     body = LAYOUTS[match["layout"]](records)
     measured = [
         _where(environment, {record.code for record in records if record.environment == key})

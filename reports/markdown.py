@@ -50,7 +50,7 @@ def _cell(cell: Cell | None) -> str:
     value = f"**{cell.value}**" if cell.place == 1 else f"<ins>{cell.value}</ins>" if cell.place == 2 else cell.value
     tied = "≈" if cell.rank == "tied" else ""
     n = f"n={cell.record.n}" if cell.record.n > 1 else ""
-    parts = [value, tied, _interval(cell), escape(cell.verdict), n]
+    parts = [value, _interval(cell), tied, escape(cell.verdict), n]
     return " ".join(part for part in parts if part) + _marks(cell.footnotes)
 
 

@@ -50,6 +50,13 @@ def test_a_page_is_filled_between_its_marks_and_stays_so(page: Path) -> None:
     assert run(["fill", "--check", str(page)]) == 0
 
 
+def test_a_table_of_published_numbers_needs_no_records(page: Path) -> None:
+    page.write_text(page.read_text().replace("count from records.json", "make-a-video-table-3"))
+    text = fill(page)
+    assert "| Make-A-Video | VDM |" in text
+    assert "Measured on" not in text
+
+
 def test_what_a_page_may_ask_for(page: Path) -> None:
     page.write_text(page.read_text().replace("count from records", "counts from records"))
     with pytest.raises(UsageError, match="there is no layout 'counts'"):

@@ -72,7 +72,7 @@ def test_measured_rows_stand_below_and_are_ranked_among_themselves(measured: lis
     assert rows.index("Make-A-Video") < rows.index(heading) < rows.index("ours") < rows.index("far")
     assert rows.index("far") < rows.index("*Measured here*") < rows.index("elsewhere")
     assert "**30.0** ± 2.0" in _named(text, "ours")[0][-1]
-    assert "<ins>31.0</ins> ≈ ± 2.0" in _named(text, "near")[0][-1]
+    assert "<ins>31.0</ins> ± 2.0 ≈" in _named(text, "near")[0][-1]
     assert _named(text, "far")[0][-1].startswith("90.0 ± 2.0")
     for row in _rows(text):
         if "Published" not in row[0] and row[4] != "measured here":
