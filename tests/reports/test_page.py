@@ -142,6 +142,12 @@ def test_published_numbers_stand_apart(store_records: list[Record], environment:
     assert "Tian et al." in text
 
 
+def test_names_keep_their_hyphens(make_record: Make) -> None:
+    records = [make_record("frame-consistency", 0.5, name="a-b", config={"step": step}) for step in (1, 2)]
+    labels = [attributes.get("aria-label") or "" for _, attributes in Page(page(records, {}, "a")).elements]
+    assert "a-b, step 2: frame-consistency 0.5000, n 64" in labels
+
+
 def test_details_of_any_size_travel_in_a_few_kilobytes(make_record: Make) -> None:
     trials = [{"found": {f"tool {tool}": {"seconds": list(range(5))} for tool in range(15)}} for _ in range(30)]
     record = make_record("fvd", 1.0, details={"trials": trials, "note": "kept"})
