@@ -302,5 +302,6 @@
 
   requestAnimationFrame(tick);
   const before = inFolder ? shelf.get(folderKey(), {}).rater : shelf.get("rater", "");
+  byId("rater").value = before || "";
   if (before) join(before); else welcome();
 })();

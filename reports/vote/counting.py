@@ -32,7 +32,6 @@ class Vote:
 class RaterAccount:
     """What came of one rater."""
 
-    slot: int
     answers: int
     """About pairs of systems."""
     checks: int
@@ -70,7 +69,7 @@ def count(study: Study, votes: Votes) -> Count:
         checked = [one for one in answers if trials[one.trial].is_check and one.question == "quality"]
         missed = sum(_chosen(trials[one.trial], one) != INTACT for one in checked)
         account = RaterAccount(
-            slot, len(found), len(checked), missed, _why_not(study, checked, missed), tuple(a.seconds for a in answers)
+            len(found), len(checked), missed, _why_not(study, checked, missed), tuple(a.seconds for a in answers)
         )
         accounts.append(account)
         (left_out if account.left_out else kept).extend(found)

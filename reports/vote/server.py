@@ -90,8 +90,10 @@ class VoteServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """What a rater on this machine opens."""
+        """What a rater opens; where it listens at all addresses, with a place for one of them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
+        if _is_address(self.host) and ipaddress.ip_address(self.host).is_unspecified:
+            host = "ADDRESS-OF-THIS-MACHINE"
         return f"http://{host}:{self.server_address[1]}/{self.study.token}/"
 
 

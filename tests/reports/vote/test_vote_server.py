@@ -271,6 +271,11 @@ def test_an_address_of_version_six(open_booth: "Booth", study: Study) -> None:
     server.server_close()
 
 
+def test_listening_everywhere_names_no_address(open_booth: "Booth", study: Study) -> None:
+    with VoteServer(open_booth.folder / "study", study, "0.0.0.0") as server:
+        assert server.address.startswith("http://ADDRESS-OF-THIS-MACHINE:")
+
+
 def test_store_of_a_missing_folder(tmp_path: Path, study: Study) -> None:
     with pytest.raises(Exception, match="is not a store of votes"):
         Votes(tmp_path / "none" / "votes.sqlite", study.fingerprint)
