@@ -35,7 +35,8 @@ def paper_table(
         The text, which ends with a newline.
 
     Raises:
-        UsageError: if there is no such table or format, or where nothing has a name that was asked for.
+        UsageError: if there is no such table or format, where nothing has a name that was asked for, or where none of
+            the records belongs in the table.
     """
     if format not in TEXTS:
         raise UsageError(f"there is no format {format!r} of a paper's table; {near_misses(str(format), list(TEXTS))}")

@@ -52,7 +52,7 @@ class PaperTable(Frozen):
     """Which subjects' records are its measured rows."""
 
     def make(self, measured: Iterable[Record], published: Iterable[Record], choice: Choice = EVERYTHING) -> Table:
-        """The table of these records; of those that do not belong in it nothing is shown.
+        """The table of these records; those that do not belong in it are left out.
 
         Args:
             measured: what was measured here.
@@ -60,13 +60,15 @@ class PaperTable(Frozen):
             choice: in what order measured rows come.
 
         Raises:
-            UsageError: where none of them belongs in it.
+            UsageError: where something was measured, and none of it belongs in the table.
         """
-        ours = [record for record in measured if record.subject.kind in self.kinds and self._has(record)]
+        given = list(measured)
+        ours = [record for record in given if record.subject.kind in self.kinds and self._has(record)]
         ours.sort(key=lambda record: choice.row_place(record.subject.name))
+        if given and not ours:
+            shown = f"{' and '.join(self.measures)} of {' and '.join(self.kinds)}"
+            raise UsageError(f"none of {len(given)} measured records belongs in {self.name!r}, which shows {shown}")
         theirs = [record for record in published if self._has(record) and self._is_about(record)]
-        if not ours and not theirs:
-            raise UsageError(f"no record has a measure of the table {self.name!r}: {', '.join(self.measures)}")
         latest = self._in_reading_order(newest([*theirs, *ours]))
         records = [record for record, _ in latest]
         footnotes = Footnotes()

@@ -81,12 +81,20 @@ def test_the_second_is_underlined_inside_one_protocol_alone(make_record: Make) -
 
 
 @pytest.mark.parametrize("name", PAPERS.names())
-def test_a_papers_table_has_its_groups_and_a_label_of_its_own(name: str, store_records: list[Record]) -> None:
-    text = paper_table(name, store_records, "latex", unverified=True)
+def test_a_papers_table_has_its_groups_and_a_label_of_its_own(name: str) -> None:
+    text = paper_table(name, (), "latex", unverified=True)
     _structure(text)
     assert rf"\label{{tab:{name}}}" in text
     assert r"}{l}{\emph{Published" in text
     assert "Make-A-Video" in text
+
+
+def test_measured_rows_stand_under_a_heading_of_their_own(store_records: list[Record]) -> None:
+    text = paper_table("make-a-video-table-2", store_records, "latex")
+    _structure(text)
+    assert "\\midrule\n\\multicolumn{7}{l}{\\emph{Measured here, in the embedded Moving Shapes world" in text
+    assert r"walt-tiny & -- & -- & -- & measured here" in text
+    assert r"\textbf{80.5} {\scriptsize $\pm$ 9.0}" in text
 
 
 def test_published_numbers_have_their_structure() -> None:
@@ -110,7 +118,8 @@ def test_every_special_character_is_escaped(hostile_records: list[Record]) -> No
 def test_it_compiles(store_records: list[Record], hostile_records: list[Record], tmp_path: Path) -> None:
     start = r"\documentclass{article}\usepackage{booktabs}\usepackage{graphicx}\begin{document}"
     tables = [table(store_records, "latex"), table(hostile_records, "latex")]
-    tables += [paper_table(name, store_records, "latex") for name in PAPERS]
+    tables += [paper_table(name, (), "latex") for name in PAPERS]
+    tables += [paper_table("make-a-video-table-2", store_records, "latex")]
     text = "\n".join([start, *tables, r"\end{document}"])
     (tmp_path / "paper.tex").write_text(text, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]

@@ -15,6 +15,8 @@ from vidgauge.reports import paper_table
 from vidgauge.reports.configuration import NOT_SAID
 from vidgauge.reports.layouts import LAYOUTS
 from vidgauge.reports.papers import PAPERS
+from vidgauge.reports.vote.results import PREFERENCE
+from vidgauge.reports.vote.study import QUESTIONS
 from vidgauge.store import Store
 
 Make = Callable[..., Record]
@@ -148,11 +150,19 @@ def test_pages_take_them_as_layouts(measured: list[Record]) -> None:
     assert _named(text, "ours")
 
 
-def test_what_does_not_belong_in_a_table_is_not_in_it(make_record: Make) -> None:
-    text = paper_table("make-a-video-table-1", [make_record("fvd", 1.0), make_record("latency", 1.0, kind="layer")])
-    assert text == paper_table("make-a-video-table-1")
-    with pytest.raises(UsageError, match=r"no record has a measure of the table 'make-a-video-table-1': fid, clipsim"):
-        PAPERS["make-a-video-table-1"].make([make_record("fvd", 1.0)], [])
+def test_what_does_not_belong_in_a_table_is_not_in_it(measured: list[Record], make_record: Make) -> None:
+    latency = make_record("latency", 1.0, kind="layer")
+    assert paper_table(TABLE_2, [latency, *measured]) == paper_table(TABLE_2, measured)
+    with pytest.raises(
+        UsageError, match="none of 1 measured records belongs in 'make-a-video-table-1', which shows fid"
+    ):
+        paper_table("make-a-video-table-1", [latency])
+
+
+def test_the_third_table_is_of_what_a_study_measures() -> None:
+    paper = PAPERS["make-a-video-table-3"]
+    assert paper.kinds == (PREFERENCE,)
+    assert paper.measures == tuple(f"{question}_majority" for question in QUESTIONS)
 
 
 @pytest.fixture
@@ -176,7 +186,10 @@ def test_the_command_prints_one(store: Path, measured: list[Record], capsys: pyt
 
 
 def test_what_cannot_be_is_one_line(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Store(tmp_path / "empty.sqlite").close()
     for arguments, status, words in (
+        ([TABLE_2, str(tmp_path / "empty.sqlite")], 2, "holds no records"),
+        (["make-a-video-table-1", str(store)], 2, "none of 6 measured records belongs in"),
         (["make-a-video"], 2, "there is no paper's table 'make-a-video'; did you mean"),
         ([TABLE_2, str(tmp_path / "none.sqlite")], 1, "no store at"),
         ([TABLE_2, str(store), "--protocol", "fvd.tf"], 2, "no record has the protocol 'fvd.tf'"),

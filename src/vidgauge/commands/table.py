@@ -29,6 +29,7 @@ def table(
 
     Published numbers are shown with where they are from, and ranked against nothing.
     """
+    from vidgauge.errors import UsageError
     from vidgauge.reports import paper_table
     from vidgauge.store import Store
 
@@ -36,6 +37,8 @@ def table(
     if store is not None:
         with Store(store, must_exist=True) as opened:
             records = list(opened)
+        if not records:
+            raise UsageError(f"{store} holds no records; measure something into it first, with 'vidgauge score'")
     typer.echo(
         paper_table(name, records, format, unverified=unverified, subjects=subject or (), protocols=protocol or ()),
         nl=False,
