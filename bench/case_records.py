@@ -87,7 +87,7 @@ class PartRecords:
             make = partial(self.maker.record, variant, backends=probed.backends if probed else None)
             yield from self._times(variant.name, make)
             yield self._peak_memory(variant.name, make)
-            yield from self._costs(variant.name, make)
+            yield from self._costs(variant, make)
             if variant.compiles:
                 yield self._compile_time(variant.name, make)
 
@@ -191,9 +191,12 @@ class PartRecords:
             details=seen | rule,
         )
 
-    def _costs(self, name: str, make: Callable[..., Record]) -> Iterator[Record]:
+    def _costs(self, variant: Variant, make: Callable[..., Record]) -> Iterator[Record]:
+        name = variant.name
         rule = {"flops_per_mac": 2, "padding": "counted", "elementwise": "apart", "direction": self.job.direction}
         flops_protocol = ProtocolRef(name="flops.analytic", fingerprint=fingerprint(rule))
+        if variant.of_diffusers:
+            flops_protocol = ProtocolRef(name="flops.torch-counter", fingerprint=fingerprint(rule | {"by": "torch"}))
         count_protocol = ProtocolRef(name="parameters.count", fingerprint=fingerprint({"biases": True}))
         built = self.outcome.built.get(name)
         if built is None:

@@ -4,7 +4,7 @@ import torch
 
 from vidgauge.bench.suite import WHOLE, Direction, Variant
 from vidgauge.bench.whole_pipeline import WholePipeline
-from vidgauge.reference_models import layers, systems
+from vidgauge.reference_models import diffusers_parts, layers, systems
 from vidgauge.reference_models.measured import Measured, Takes
 
 
@@ -25,6 +25,8 @@ def construct(variant: Variant, device: str, direction: Direction) -> Measured:
     if variant.system:
         return systems.build_network(variant.system, device=device)
     with torch.device("meta" if device == "meta" else "cpu"):
+        if variant.of_diffusers:
+            return diffusers_parts.build_part(variant.layer, variant.config)
         return layers.build(variant.layer, **variant.config)
 
 
@@ -36,4 +38,6 @@ def takes(variant: Variant, *, whole: bool) -> Takes:
     """
     if whole:
         return WholePipeline.takes
+    if variant.of_diffusers:
+        return diffusers_parts.TAKES
     return systems.SYSTEMS[variant.system].takes if variant.system else layers.LAYERS[variant.layer].takes

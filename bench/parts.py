@@ -105,7 +105,7 @@ def check_parts(suite: Suite, planned: Sequence[Part]) -> None:
 
 
 def _check(variant: Variant, asked: Part, where: str) -> None:
-    if variant.layer:
+    if variant.layer and not variant.of_diffusers:
         check(variant.layer, **variant.config)
     try:
         built = construct(variant, "meta", asked.direction)

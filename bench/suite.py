@@ -27,7 +27,7 @@ class Variant(Frozen):
     """A layer or a system under a label."""
 
     layer: str = ""
-    """Its name in the zoo."""
+    """Its name in the zoo; or ``diffusers:CLASS`` or ``diffusers:FOLDER``, a part of diffusers'."""
     system: str = ""
     """In place of a layer: a preset of a reference system, such as ``vdm/small``."""
     label: str = ""
@@ -57,6 +57,11 @@ class Variant(Frozen):
     def kind(self) -> Kind:
         """Which of the two it is."""
         return "system" if self.system else "layer"
+
+    @property
+    def of_diffusers(self) -> bool:
+        """Whether its layer is ``diffusers:CLASS`` or ``diffusers:FOLDER``, and none of the zoo."""
+        return self.layer.startswith("diffusers:")
 
     @property
     def compiles(self) -> bool:

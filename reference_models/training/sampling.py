@@ -99,7 +99,7 @@ def sample(
     shared: Row = {"seed": seed, "system": facts.request.system, "weights": sha256(weights), **vars(options)}
     shared["fps"] = pipeline.fps
     rows: list[Row] = [{"file": f"{i:06d}.mkv", "caption": told[i], "number": i} | shared for i in range(count)]
-    _claim(folder, rows)
+    claim_folder(folder, rows)
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     missing = [row for row in rows[rank::ranks] if not (folder / row["file"]).exists()]
     done = 0
@@ -109,8 +109,16 @@ def sample(
     return done
 
 
-def _claim(folder: Path, rows: list[Row]) -> None:
-    """Write the manifest before the videos; one that is there must say the same, or less, or more."""
+def claim_folder(folder: Path, rows: list[Row]) -> None:
+    """Write the manifest before the videos; one that is there must say the same, or less, or more.
+
+    Args:
+        folder: made if it is not there.
+        rows: what each video is to be, its file, number and caption among it.
+
+    Raises:
+        UsageError: where the folder has videos of other options, or of nobody knows which.
+    """
     manifest = folder / MANIFEST
     there: list[Row] = list(json_rows(manifest)) if manifest.exists() else []
     if not there and any(folder.glob("*.mkv")):

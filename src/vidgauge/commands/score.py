@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from vidgauge.record import Record
 
+_PIPELINE = "diffusers:"
+
 
 def score(
     real: Annotated[
@@ -17,7 +19,8 @@ def score(
         typer.Option(help="File, folder, or data set (NAME@ROOT:SPLIT) of real videos; may be given several times."),
     ],
     generated: Annotated[
-        list[Path], typer.Option(help="File or folder of generated videos; may be given several times.")
+        list[Path],
+        typer.Option(help="File or folder of generated videos; may be given several times. Or diffusers:PIPELINE."),
     ],
     protocol: Annotated[
         list[str] | None,
@@ -27,7 +30,15 @@ def score(
         str | None, typer.Option(help="Show how far the other protocols of its measure are from this one.")
     ] = None,
     captions: Annotated[
-        Path | None, typer.Option(help="CSV or JSON that gives each generated file its caption.")
+        Path | None,
+        typer.Option(help="CSV or JSON that gives each generated file its caption; of a pipeline, its prompts."),
+    ] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Folder for what a pipeline makes. [vidgauge-samples/ and its name]")
+    ] = None,
+    pipeline_option: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUE of a pipeline's call, as in num_frames=16; or of seed, fps, dtype. Repeatable."),
     ] = None,
     real_captions: Annotated[
         Path | None, typer.Option(help="The same for the real files. [those of a data set]")
@@ -98,6 +109,7 @@ def score(
         raise UsageError("--cache says where features are kept, and --no-cache that none are; give one of them")
     if store.exists():  # a wrong path should be known before the work, not after it
         Store(store).close()
+    generated, captions = _sampled(generated, captions, samples, pipeline_option or [], device)
     with progress_bar() as progress:
         task = progress.add_task("scoring", total=None)
         records = score_videos(
@@ -134,6 +146,54 @@ def score(
         print_records(records, against=reference)
     if any(record.status == "failed" for record in records):
         raise typer.Exit(1)
+
+
+def _sampled(
+    generated: list[Path], captions: Path | None, samples: Path | None, options: list[str], device: str | None
+) -> tuple[list[Path], Path | None]:
+    """The generated videos and their captions: those of a pipeline of diffusers' once it has made them."""
+    from vidgauge.errors import UsageError
+
+    if not any(str(path).startswith(_PIPELINE) for path in generated):
+        if samples is not None or options:
+            raise UsageError("--samples and --pipeline-option are for --generated diffusers:PIPELINE")
+        return generated, captions
+    if len(generated) > 1:
+        raise UsageError(f"--generated {generated[0]} stands alone; score other videos in a call of their own")
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise UsageError("a pipeline is sampled by one process; sample without torchrun, then score the folder with it")
+    from vidgauge.datasets.prompts import read_prompts
+    from vidgauge.metrics.ranks import device_here
+    from vidgauge.progress import progress_bar
+    from vidgauge.reference_models.diffusers_sampling import sample_pipeline
+    from vidgauge.reference_models.training.sampling import MANIFEST
+
+    source = str(generated[0]).removeprefix(_PIPELINE)
+    folder = samples or Path("vidgauge-samples") / Path(source).name
+    with progress_bar() as progress:
+        task = progress.add_task("sampling", total=None)
+        sample_pipeline(
+            source,
+            folder,
+            [prompt.text for prompt in read_prompts(captions)] if captions else [],
+            dict(map(_option, options)),
+            device=device_here(device),
+            advance=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    return [folder], folder / MANIFEST
+
+
+def _option(text: str) -> tuple[str, object]:
+    """KEY=VALUE, where the value is JSON if it can be, and text otherwise."""
+    from vidgauge.errors import UsageError
+
+    key, equals, value = text.partition("=")
+    if not (key.isidentifier() and equals):
+        raise UsageError(f"got --pipeline-option {text!r}; it is KEY=VALUE, such as num_frames=16")
+    try:
+        return key, json_format.loads(value)
+    except ValueError:
+        return key, value
 
 
 def _base(record: "Record") -> str:
