@@ -23,6 +23,16 @@
   }
   document.addEventListener("focusout", () => (tip.hidden = true));
 
+  // A finger does not hover: its first tap tells, its second one leads to the row.
+  let tapped = null;
+  document.addEventListener("click", (event) => {
+    const mark = markOf(event);
+    if (!mark || event.pointerType !== "touch" || mark === tapped) return;
+    event.preventDefault();
+    tapped = mark;
+    show(mark);
+  });
+
   // One stop for the tab key in each plot: its marks may be hundreds.
   for (const plot of document.querySelectorAll("figure > svg")) {
     [...plot.querySelectorAll(".mark")].forEach((mark, index) => mark.setAttribute("tabindex", index ? "-1" : "0"));

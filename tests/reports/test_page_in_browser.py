@@ -187,6 +187,15 @@ def test_hover_and_arrow_keys_tell_values_and_enter_leads_to_the_row(plotted: we
     _until(plotted, lambda: plotted.find_element(By.ID, f"{row}-provenance").is_displayed())
 
 
+def test_a_finger_is_told_the_value_first(plotted: webdriver.Chrome) -> None:
+    mark = plotted.find_element(By.CSS_SELECTOR, ".plot .mark")
+    tap = """const how = {bubbles: true, cancelable: true, pointerType: 'touch'};
+        arguments[0].dispatchEvent(new PointerEvent('click', how)); return location.hash"""
+    assert plotted.execute_script(tap, mark) == ""
+    assert plotted.find_element(By.CSS_SELECTOR, ".tip").text == mark.get_attribute("aria-label")
+    assert plotted.execute_script(tap, mark) == mark.get_dom_attribute("href")
+
+
 def test_one_series_at_a_time(plotted: webdriver.Chrome) -> None:
     figure = next(figure for figure in plotted.find_elements(By.CSS_SELECTOR, ".plot") if "frames" in figure.text)
     pick = figure.find_elements(By.CSS_SELECTOR, ".pick")[1]
