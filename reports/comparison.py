@@ -186,7 +186,7 @@ def _table(kind: str, part: str, group: Sequence[tuple[Record, int]], choice: Ch
     columns = _columns(records, footnotes, choice)
     index_of = {key: index for index, key in enumerate(columns)}
     rivals = _fingerprints_of_rivals(records)
-    rows: dict[str, tuple[Record, list[Cell | None]]] = {}
+    rows: Rows = {}
     for (record, older), standing in zip(group, standings(records), strict=True):
         key = _column_key(record)
         unlike = len(rivals[key, task(record.subject)]) > 1
@@ -195,7 +195,7 @@ def _table(kind: str, part: str, group: Sequence[tuple[Record, int]], choice: Ch
             extra = stated(record.subject)
         numbers = footnotes.number(footnote_texts(record) + extra)
         cell = make_cell(record, columns[key], standing, numbers, older)
-        place(cell, index_of[key], rows, len(columns))
+        place(cell, index_of[key], rows, len(columns), row_key(record))
     firsts = [record for record, _ in rows.values()]
     tasks = list(dict.fromkeys(task(record.subject) for record in firsts))
     keys, common = split_keys(firsts)
@@ -239,9 +239,12 @@ def row_key(record: Record) -> str:
     return canonical([record.subject.model_dump(), record.environment])
 
 
-def place(cell: Cell, index: int, rows: dict[str, tuple[Record, list[Cell | None]]], columns: int) -> None:
-    """Put the cell into its subject's row, or into a further one where another fingerprint has taken its place."""
-    key = row_key(cell.record)
+Rows = dict[str, tuple[Record, list[Cell | None]]]
+"""By key: the first record of a row, and its cells by column."""
+
+
+def place(cell: Cell, index: int, rows: Rows, columns: int, key: str) -> None:
+    """Put the cell into the row of this key, or into a further one where another fingerprint has taken its place."""
     while key in rows and rows[key][1][index] is not None:
         key += "+"
     rows.setdefault(key, (cell.record, [None] * columns))[1][index] = cell

@@ -15,6 +15,7 @@ from vidgauge.reports.comparison import (
     Cell,
     Column,
     Row,
+    Rows,
     Table,
     make_cell,
     newest,
@@ -73,11 +74,12 @@ class PaperTable(Frozen):
         records = [record for record, _ in latest]
         footnotes = Footnotes()
         columns = self._columns(records)
-        rows: dict[str, tuple[Record, list[Cell | None]]] = {}
+        rows: Rows = {}
         for (record, older), standing in zip(latest, standings(records), strict=True):
             index = [column.measure.name for column in columns].index(record.measure.name)
             numbers = footnotes.number([*_how(record), *footnote_texts(record)])
-            place(make_cell(record, columns[index], standing, numbers, older), index, rows, len(columns))
+            cell = make_cell(record, columns[index], standing, numbers, older)
+            place(cell, index, rows, len(columns), self._row_key(record))
         return Table(
             kind=self.name,
             title=self.title,
@@ -100,7 +102,7 @@ class PaperTable(Frozen):
         def stands(found: tuple[Record, int]) -> tuple[int, int, int]:
             record = found[0]
             group = groups.setdefault(self._group(record), len(groups))
-            return group, rows.setdefault(row_key(record), len(rows)), self.measures.index(record.measure.name)
+            return group, rows.setdefault(self._row_key(record), len(rows)), self.measures.index(record.measure.name)
 
         return sorted(latest, key=stands)
 
@@ -138,6 +140,10 @@ class PaperTable(Frozen):
             cells=tuple(cells),
             group=group,
         )
+
+    def _row_key(self, record: Record) -> str:
+        """Numbers from two worlds never share a row, whatever their subject."""
+        return row_key(record) + self._group(record)
 
     def _group(self, record: Record) -> str:
         if not is_published(record.subject):

@@ -25,6 +25,8 @@ def published_records(names: Patterns = "*", *, unverified: bool = False) -> lis
     for pattern in several(names):
         found = [name for name in known if fnmatchcase(name, pattern)]
         if not found:
-            raise UsageError(f"there is no publication {pattern!r}; {near_misses(pattern, known)}")
+            raise UsageError(
+                f"there is no publication {pattern!r}; {near_misses(pattern, known)}; see 'vidgauge list published'"
+            )
         chosen += sorted(found, key=lambda name: PUBLICATIONS[name].paper.arxiv)  # which begins with year and month
     return [record for name in dict.fromkeys(chosen) for record in PUBLICATIONS[name].records(unverified=unverified)]

@@ -101,6 +101,12 @@ def test_scores_under_two_protocols_are_two_rows_that_say_which(make_record: Mak
     assert rows[0][-1] != rows[1][-1].replace("4", "3")  # other footnotes
 
 
+def test_numbers_from_two_worlds_never_share_a_row(make_record: Make) -> None:
+    embedded = make_record("is", 5.0, details={"world": "embedded"})
+    text = paper_table(TABLE_2, [make_record("fvd", 3.0), embedded])
+    assert [[bool(cell) for cell in row[5:]] for row in _named(text, "samples")] == [[False, True], [True, False]]
+
+
 def test_choices_are_about_what_was_measured(measured: list[Record]) -> None:
     text = paper_table(TABLE_2, measured, subjects=["far", "ours"])
     rows = [row[0] for row in _rows(text)]
