@@ -5,12 +5,12 @@ import hmac
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from vidgauge.errors import VidgaugeError
 from vidgauge.files import whole_file
 from vidgauge.fingerprint import fingerprint
-from vidgauge.record import Frozen
+from vidgauge.record import Frozen, storable
 
 PLAN = "study.json"
 CLIPS = "clips"
@@ -34,6 +34,8 @@ class Clip(Frozen):
     sha256: str
     """Digest of that file; of a folder of frames, the fingerprint of its files' digests."""
 
+    _names_of_any_bytes = model_validator(mode="before")(storable)
+
 
 class Prompt(Frozen):
     """What all systems were asked for."""
@@ -44,6 +46,8 @@ class Prompt(Frozen):
     """Empty where there is none."""
     clips: dict[str, Clip]
     """Each system's answer."""
+
+    _names_of_any_bytes = model_validator(mode="before")(storable)
 
 
 class Check(Frozen):

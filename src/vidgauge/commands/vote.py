@@ -145,10 +145,12 @@ def results(
 
 
 def _named(given: str) -> tuple[str, Path]:
+    from vidgauge.record import storable
+
     name, equals, folder = given.partition("=")
     if equals and name and not Path(given).exists():
-        return name, Path(folder)
-    return Path(given).absolute().name, Path(given)
+        return storable(name), Path(folder)
+    return storable(Path(given).absolute().name), Path(given)
 
 
 def _videos(folder: Path, fps: float | None) -> "Iterator[Video]":

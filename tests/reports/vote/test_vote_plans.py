@@ -191,6 +191,16 @@ def test_an_interrupted_build_goes_on_where_it_was(booth: "Booth") -> None:
     assert (folder / "study.json").stat().st_mode & 0o077 == 0
 
 
+def test_names_of_any_bytes(booth: "Booth") -> None:
+    odd = booth.folder / "caf\udce9.bin"
+    odd.write_bytes(b"x")
+    videos = {name: [booth.video(name, 0, "", key="caf\udce9", path=odd)] for name in ("a", "<b>\n")}
+    study = build(booth.folder / "study", videos, Rules(checks=0))
+    assert study.prompts[0].key == "caf\\xe9"
+    assert study.prompts[0].clips["<b>\n"].file.endswith("caf\\xe9.bin")
+    assert read_study(booth.folder / "study") == study
+
+
 def test_plans_that_make_no_study(booth: "Booth") -> None:
     videos = booth.videos("ab", 2)
     with pytest.raises(UsageError, match="let everybody pass"):
