@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vidgauge.reports.comparison import Cell, Column, Table
 from vidgauge.reports.quantities import THIN_SPACE
-from vidgauge.reports.wording import UNDERLINED, heading, legends, marks, one_line, origin, reading
+from vidgauge.reports.wording import heading, legends, marks, one_line, origin, reading
 
 HEAD = "% Written by vidgauge report. Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n"
 
@@ -159,7 +159,7 @@ def _number(text: str) -> str:
 
 
 def _notes(table: Table) -> str:
-    sentences = [escape(remark) for remark in origin(table) + reading(table, UNDERLINED)]
+    sentences = [escape(remark) for remark in origin(table) + reading(table)]
     sentences += [f"{escape(titles)}: {escape(legend)}." for titles, legend in legends(table)]
     sentences += [f"{_marks((number,))} {escape(text)}." for number, text in enumerate(table.footnotes, 1)]
     return "\n".join(sentences)

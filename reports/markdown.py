@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from vidgauge.reports.comparison import Cell, Table
-from vidgauge.reports.wording import UNDERLINED, heading, legends, marks, one_line, origin, reading
+from vidgauge.reports.wording import heading, legends, marks, one_line, origin, reading
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -33,7 +33,7 @@ def _table(table: Table, title: str) -> str:
             lines.append(_line([f"*{escape(group)}*", *[""] * (len(headings) - 1)]))
         lines.append(_line([*map(escape, row.stub), *map(_cell, row.cells)]))
     parts = [
-        "\n\n".join(escape(remark) for remark in origin(table) + reading(table, UNDERLINED)),
+        "\n\n".join(escape(remark) for remark in origin(table) + reading(table)),
         "\n".join(f"- {escape(titles)}: {escape(legend)}" for titles, legend in legends(table)),
         "\n".join(f"{_marks((number,))} {escape(text)}  " for number, text in enumerate(table.footnotes, 1)),
     ]

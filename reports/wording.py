@@ -9,10 +9,9 @@ from vidgauge.reports.quantities import THIN_SPACE
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 EMBEDDED = "Embedded Moving Shapes world: honest inside it, says nothing outside it"
 RANKING = (
-    "Best in bold, {}≈ where its interval overlaps the best one's; ranked only among rows with the same protocol and "
-    "task, and for time and memory the same environment; what papers say is not ranked."
+    "Best in bold, second underlined, ≈ where its interval overlaps the best one's; ranked only among rows with the "
+    "same protocol and task, and for time and memory the same environment; what papers say is not ranked."
 )
-UNDERLINED = "second underlined, "
 
 
 def origin(table: Table) -> list[str]:
@@ -24,9 +23,9 @@ def origin(table: Table) -> list[str]:
     return sentences + ([f"Same in every row: {', '.join(pairs)}."] if pairs else [])
 
 
-def reading(table: Table, second: str = "") -> list[str]:
-    """Sentences on how to read it: what the ranks mean, how the second is marked if at all, and what was left out."""
-    sentences = [RANKING.format(second)] if any(cell.rank for cell in table.cells) else []
+def reading(table: Table) -> list[str]:
+    """Sentences on how to read it: what the ranks mean, and what was left out."""
+    sentences = [RANKING] if any(cell.rank for cell in table.cells) else []
     return sentences + ([f"{superseded(table.superseded)}."] if table.superseded else [])
 
 
