@@ -35,7 +35,6 @@ NEEDS: dict[str, Callable[[], bool]] = {
     "slurm": lambda: shutil.which("sbatch") is not None,
     "lightning": lambda: False,
     "network": lambda: False,
-    "data": lambda: False,
 }
 """What a block may need, and whether it is here."""
 _FENCED = re.compile(r"^```(?P<language>\w+)(?P<options>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
