@@ -34,7 +34,7 @@ _STEP = re.compile(
     r"(?P<framing>[^@/]+)(@(?P<height>[1-9]\d*)(x(?P<width>[1-9]\d*))?)?"
     r"(/(?P<kernel>[^/]+)(/(?P<order>clipped|rounded|truncated))?)?"
 )
-_CHUNK = 2**20  # values of the source worked on at once: few enough that their floats stay in reused, cached memory
+_CHUNK = 2**18  # values of the source worked on at once: few enough that their floats stay in reused, cached memory
 
 
 @dataclass(frozen=True)

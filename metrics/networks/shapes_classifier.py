@@ -10,6 +10,8 @@ from vidgauge.metrics.networks import NETWORKS, InputSpec, probabilities
 
 Triple = tuple[int, int, int]
 """Of time, height and width."""
+_AT_ONCE = 2
+"""Clips on a CPU: what they are unfolded to in float64 fits its caches, and in float32 one alone goes a slower way."""
 
 
 class Classified(NamedTuple):
@@ -52,7 +54,8 @@ class ShapesClassifier(nn.Module):
 
     def extract(self, video_bcthw: Tensor) -> dict[str, Tensor]:
         """What measures read: ``features_nd`` (B, 64) and ``probabilities_nk`` (B, K)."""
-        features_nd, logits_nk = self(video_bcthw)
+        at_once = torch.split(video_bcthw, _AT_ONCE) if video_bcthw.is_cpu else [video_bcthw]
+        features_nd, logits_nk = map(torch.cat, zip(*(self(clips) for clips in at_once), strict=True))
         return {"features_nd": features_nd, "probabilities_nk": probabilities(logits_nk)}
 
 

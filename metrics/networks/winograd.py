@@ -45,9 +45,10 @@ _HALVING_INPUT, _HALVING_KERNEL, _HALVING_OUTPUT = transforms((0, 1, -1, 2, -2, 
 
 def transform_kernel(weight_ncthw: Tensor) -> Tensor:
     """A kernel (N, C, 3, 3, 3) as `convolve` takes it: (3, 36, C, N), of the same precision."""
-    matrix = _KERNEL.to(weight_ncthw.device)
-    kernel = torch.einsum("pi,qj,nctij->tpqcn", matrix, matrix, weight_ncthw.to(torch.float64))
-    return kernel.flatten(1, 2).to(weight_ncthw.dtype).contiguous()
+    weight = weight_ncthw.to(torch.float64)
+    taps = weight.permute(2, 3, 4, 1, 0).reshape(3, 9, -1)
+    kernel = (_both_ways(_KERNEL, weight) @ taps).to(weight_ncthw.dtype)
+    return kernel.view(3, 36, *weight.shape[1::-1])
 
 
 def convolve(video_bthwc: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
