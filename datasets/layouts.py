@@ -97,7 +97,7 @@ class Layout(Frozen):
             elif id_ in items:
                 repeated.add(id_)
             else:
-                items[id_] = Item(id_, path, video.label, video.captions)
+                items[id_] = Item(id_, str(path), video.label, video.captions)
         if not items:
             raise UsageError(f"{root}: none of the {absent.count:,} videos of {split!r} is there{self._demand}")
         if repeated.count:

@@ -1,7 +1,8 @@
 """From files to evidence: one pass over a set of videos, through every network that has not seen them yet."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -53,8 +54,6 @@ class Extraction:
     ) -> None:
         self._entries, self._clip_rule, self._ranks = entries, clip_rule, ranks
         self._videos = _videos(entries, clip_rule, ranks, advance)
-        pairs = zip(entries, self._videos, strict=True)
-        self._mine = [(entry, video) for entry, video in pairs if ranks.mine(entry.id)]
         self._lanes = [Lane(one, cache.shelf(one.seen, clip_rule), batch_size) for one in extractors]
         for lane in self._lanes:
             for path in references:
@@ -63,11 +62,11 @@ class Extraction:
 
     def lacking(self) -> list[Extractor]:
         """The networks that must look at any of this process's videos."""
-        return [lane.extractor for lane in self._lanes if any(lane.lacks(video) for _, video in self._mine)]
+        return [lane.extractor for lane in self._lanes if any(lane.lacks(video) for _, video in self._mine())]
 
     def unseen(self) -> int:
         """How many of this process's videos some network must look at."""
-        return sum(any(lane.lacks(video) for lane in self._lanes) for _, video in self._mine)
+        return sum(any(lane.lacks(video) for lane in self._lanes) for _, video in self._mine())
 
     def without(self, reasons: Mapping[NetworkUse, str]) -> None:
         """Do without some of the networks, for reasons that stand for their evidence."""
@@ -101,13 +100,18 @@ class Extraction:
             VidgaugeError: if another process failed.
         """
         with self._ranks.together():
-            _look(self._mine, self._clip_rule, self._lanes, workers=workers, strict=strict, advance=advance)
+            _look(self._mine(), self._clip_rule, self._lanes, workers=workers, strict=strict, advance=advance)
         for lane in self._lanes:
             lane.meet(self._videos, self._ranks)
         _check_that_any_takes_them(self._lanes)
         if not self._ranks.first:
             return {}
         return {lane.extractor.use: lane.evidence(self._entries, self._videos, captions) for lane in self._lanes}
+
+    def _mine(self) -> Iterator[tuple[Entry, str]]:
+        """This process's files, and what tells their videos from others."""
+        pairs = zip(self._entries, self._videos, strict=True)
+        return ((entry, video) for entry, video in pairs if self._ranks.mine(entry.id))
 
 
 def _videos(entries: Sequence[Entry], clip_rule: ClipRule, ranks: Ranks, advance: Callable[[], None]) -> list[str]:
@@ -133,7 +137,7 @@ def _videos(entries: Sequence[Entry], clip_rule: ClipRule, ranks: Ranks, advance
 
 
 def _look(
-    pairs: Sequence[tuple[Entry, str]],
+    pairs: Iterable[tuple[Entry, str]],
     clip_rule: ClipRule,
     lanes: Sequence[Lane],
     *,
@@ -142,13 +146,15 @@ def _look(
     advance: Callable[[], None],
 ) -> None:
     """Show the lanes what they have not seen."""
-    video_of = {id(entry): video for entry, video in pairs}
+    expected = deque[str]()
+    """Videos that are being decoded, in the order in which their clips come."""
 
     def unseen() -> Iterator[Entry]:
         for entry, video in pairs:
             if not isinstance(entry, Known) and any(lane.lacks(video) for lane in lanes):
                 for lane in lanes:
                     lane.expect(video)
+                expected.append(video)
                 yield entry
             else:
                 advance()
@@ -158,8 +164,8 @@ def _look(
             lane.threads, lane.shares = threads, shares
             whatever_happens.callback(lane.keep)
         found = iterate_clips(unseen(), clip_rule, workers=workers, strict=strict)
-        for number, (entry, of_one_file) in enumerate(groupby(found, key=lambda item: item.entry), start=1):
-            _show(video_of[id(entry)], of_one_file, lanes)
+        for number, (_, of_one_file) in enumerate(groupby(found, key=lambda item: id(item.entry)), start=1):
+            _show(expected.popleft(), of_one_file, lanes)
             if number % _FILES_BETWEEN_TRIMS == 0:
                 give_back()
             _check_that_any_takes_them(lanes)

@@ -153,7 +153,7 @@ class Lane:
         clips = [(entry, name) for entry, name in named for _ in range(self.shelf.clips(name))]
         return Evidence(
             outputs=self.shelf.rows([name for _, name in named]),
-            sources=[str(entry.path) for entry, _ in clips],
+            sources=[entry.where for entry, _ in clips],
             captions=None if captions is None else [captions[entry.id] for entry, _ in clips],
             failed=failed,
             names=[entry.id for entry, _ in clips],

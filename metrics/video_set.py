@@ -69,7 +69,7 @@ class VideoSet:
         self.names.append(facts["set"])
         self.references.append(path)
         pairs = zip(facts["names"], facts["videos"], strict=True)
-        self.entries.extend(Known(name, path / name, None, video) for name, (video, _) in pairs)
+        self.entries.extend(Known(name, str(path / name), None, video) for name, (video, _) in pairs)
         self.captions.update(zip(facts["names"], facts["captions"] or (), strict=False))
         self.notes.extend(f"{path.name}: {note}" for note in facts["notes"])
         if facts["made_by"] != makers():

@@ -55,7 +55,7 @@ def stream(path: Path) -> Streamed:
         raise NotMeasurableError(f"no resettable peak of resident memory here ({error})") from error
     idle = _bytes("self", "VmRSS")
     watch, start, clips = _Watch(), time.perf_counter(), 0
-    for item in iterate_clips([Entry(path.name, path)], ClipRule(frames=CLIP, offset="all"), workers=1):
+    for item in iterate_clips([Entry(path.name, str(path))], ClipRule(frames=CLIP, offset="all"), workers=1):
         if isinstance(item, Failure):
             raise VidgaugeError(f"{item.id} {item.reason}")
         clips += 1

@@ -39,7 +39,7 @@ def folder(root: Path | None, split: str | None, clip: ClipRule | None) -> DataS
         raise UsageError(f"{chosen}: holds {' and '.join(path.name for path in found)}; leave one")
     captions = caption_videos(entries, read_captions(found[0])) if found else {}
     items = [
-        Item(entry.id, entry.path, entry.label, (captions[entry.id],) if entry.id in captions else ())
+        Item(entry.id, entry.where, entry.label, (captions[entry.id],) if entry.id in captions else ())
         for entry in entries
     ]
     return DataSet(chosen.name, items, sorted({item.label for item in items if item.label is not None}), clip)

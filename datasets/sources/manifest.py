@@ -52,7 +52,7 @@ def manifest(root: Path | None, split: str | None, clip: ClipRule | None) -> Dat
         if id_ in items:
             raise UsageError(f"{table}: {id_} has two rows; leave one")
         if path.exists():
-            items[id_] = Item(id_, path, row["label"] or None, (row["caption"],) if row["caption"] else ())
+            items[id_] = Item(id_, str(path), row["label"] or None, (row["caption"],) if row["caption"] else ())
         else:
             absent.add(id_)
     if not items:

@@ -60,7 +60,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def entries(*ids: str) -> list[Entry]:
-    return [Entry(id_, Path("/root") / id_) for id_ in ids]
+    return [Entry(id_, f"/root/{id_}") for id_ in ids]
 
 
 def test_videos_are_known_by_path_name_or_stem() -> None:

@@ -144,7 +144,7 @@ def fuzz(originals: dict[str, Path], n: int, folder: Path, seed: int) -> Counter
     for number, rule in enumerate(RULES):
         mine = {path.name: (kind, mutation, path) for kind, mutation, path in files[number :: len(RULES)]}
         outcomes: dict[str, list[str]] = {name: [] for name in mine}
-        entries = [Entry(name, path) for name, (_, _, path) in mine.items()]
+        entries = [Entry(name, str(path)) for name, (_, _, path) in mine.items()]
         for outcome in iterate_clips(entries, rule, workers=2):
             if isinstance(outcome, Failure):
                 outcomes[outcome.id].append(said(outcome))

@@ -218,7 +218,7 @@ def test_whatever_lies_in_a_folder_is_accounted_for(
     (bad / "frames" / "0.png").write_bytes((folder / "Jump" / "h" / "000000.png").read_bytes())
     (bad / "frames" / "1.png").write_bytes(b"")
     (bad / "swapped.gif").write_bytes((folder / "f.mov").read_bytes())  # its content is known by itself, and read
-    entries = [*list_videos(bad), Entry("given.mp4", bad / "folder.mp4")]
+    entries = [*list_videos(bad), Entry("given.mp4", str(bad / "folder.mp4"))]
     outcomes = list(iterate_clips(entries, rule, workers))
     assert [outcome.id.partition("#")[0] for outcome in outcomes] == [entry.id for entry in entries]
     clips = [outcome.id for outcome in outcomes if isinstance(outcome, Clip)]
@@ -249,7 +249,7 @@ def test_odd_names_are_names(folder: Path, tmp_path: Path, workers: int) -> None
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is unreadable to root")
 def test_what_may_not_be_read_is_named(folder: Path) -> None:
     (folder / "a.mp4").chmod(0)
-    (outcome,) = iterate_clips([Entry("a.mp4", folder / "a.mp4")], ClipRule(frames=4), 1)
+    (outcome,) = iterate_clips([Entry("a.mp4", str(folder / "a.mp4"))], ClipRule(frames=4), 1)
     assert isinstance(outcome, Failure)
     assert "ermission denied" in outcome.reason
 

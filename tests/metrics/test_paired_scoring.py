@@ -75,7 +75,7 @@ def failures(evidence: PairedEvidence) -> dict[str, str]:
 
 
 def entries(*ids: str) -> list[Entry]:
-    return [Entry(name, Path("/videos") / name) for name in ids]
+    return [Entry(name, f"/videos/{name}") for name in ids]
 
 
 def test_pairs_have_one_name_whatever_the_extension() -> None:
