@@ -50,7 +50,7 @@ class _Part:
 
     def noise_floor(self) -> str:
         floor = next((one for one in self.of("time_ratio") if one.subject.config["what"].endswith(" / itself")), None)
-        return f"Ours, run twice in the same rounds, is {_value(floor)} of itself.\n"
+        return f" Ours, run twice in the same rounds, is {_value(floor)} of itself." if floor else ""
 
 
 def _videos(parts: Iterable[_Part]) -> list[str]:
@@ -70,7 +70,7 @@ def _videos(parts: Iterable[_Part]) -> list[str]:
         said = (
             f"Our whole takes {_value(alone)} times as long as our network alone, and {_value(both)} times as long as "
         )
-        lines += ["", f"{said}decoding and network one after the other. {part.noise_floor()}"]
+        lines += ["", f"{said}decoding and network one after the other.{part.noise_floor()}\n"]
     return lines
 
 
@@ -138,7 +138,7 @@ def _standard_errors(parts: Iterable[_Part]) -> list[str]:
             lines.append(f"| {escape(one.subject.name)} | {_value(one)} | {_value(ratio)} |")
         values = [one.details["distances"] for one in rates if one.value is not None]
         apart_by = max(abs(a / b - 1) for others in values[1:] for a, b in zip(values[0], others, strict=True))
-        lines += ["", f"Replicates of the same resampling agree to {apart_by:.0e}. {part.noise_floor()}"]
+        lines += ["", f"Replicates of the same resampling agree to {apart_by:.0e}.{part.noise_floor()}\n"]
     return lines
 
 

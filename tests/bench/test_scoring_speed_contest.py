@@ -48,6 +48,7 @@ COMMON = {"expected_seconds": 1.0, "threads": 1}
 ALONE = Videos(title="videos", workers=0, peers=False, rounds=ONCE, **FILES, **LIGHT, **COMMON)
 TINY: list[AnyPart] = [
     ALONE.model_copy(update={"peers": True}),
+    ALONE.model_copy(update={"title": "more videos", "twice": False}),
     Layers(title="layers", clips=1, frames=16, most=3, largest_flops=10**8, rounds=ONCE, **COMMON),
     Distances(title="distances", dimension=8, samples=20, rounds=ONCE, **COMMON),
     StandardErrors(title="errors", dimension=4, samples=40, replicates=9, in_a_round=2, rounds=ONCE, **COMMON),
@@ -118,7 +119,7 @@ def test_every_part_from_its_files_to_the_table(monkeypatch: pytest.MonkeyPatch)
 def _goes_on_where_it_was(entered: LongContest, parts: list[Record], environment: Environment) -> None:
     announce: Announce = lambda _done, _what: None  # noqa: E731
     assert not list(entered.play(environment, announce, Sitting(parts)))
-    (last,) = entered.play(environment, announce, Sitting(parts[:2] + parts[3:]))
+    (last,) = entered.play(environment, announce, Sitting(parts[:3] + parts[4:]))
     assert last.subject.name == "distances"
     # Another commit is other code, so nothing of it counts.
     older = [part.model_copy(update={"code": "older"}) for part in parts]
@@ -218,6 +219,7 @@ def test_the_whole_plan_fits_in_less_than_an_hour_and_has_what_is_claimed() -> N
     assert len({part.title for part in parts}) == len(parts)
     assert sum(part.expected_seconds for part in parts) < 3600
     assert {one.dimension for one in parts if isinstance(one, Distances)} == {400, 1408, 2048}
+    assert {2 * one.clips for one in parts if isinstance(one, Videos)} == {12, 48, 128}
     (again,) = (one for one in parts if isinstance(one, Rescoring))
     assert again.clips == 256
     (memory,) = (one for one in parts if isinstance(one, Memory))

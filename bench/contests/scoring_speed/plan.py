@@ -44,6 +44,8 @@ class Videos(Part):
     peers: bool
     """Whether others know this network."""
     rounds: Rounds
+    twice: bool = True
+    """Whether ours runs a second time in each round, so that the noise floor is seen."""
 
 
 class Layers(Part):
@@ -135,11 +137,23 @@ def plan() -> list[AnyPart]:
             **files,
         ),
         Videos(
+            title="I3D alone",
+            expected_seconds=360,
+            protocol="fvd.cd-fvd-i3d",
+            random_weights=True,
+            clips=24,  # the others would take an hour
+            workers=2,
+            peers=False,
+            rounds=Rounds(fewest=9, seconds=1),
+            twice=False,
+            **files,
+        ),
+        Videos(
             title="light network",
-            expected_seconds=80,
+            expected_seconds=150,
             protocol="fvd.shapes",
             random_weights=False,
-            clips=32,
+            clips=64,
             workers=2,
             peers=False,
             rounds=Rounds(fewest=9, seconds=20),
@@ -162,7 +176,7 @@ def plan() -> list[AnyPart]:
             dimension=400,
             samples=2048,
             replicates=1000,
-            in_a_round=1,
+            in_a_round=16,
             rounds=Rounds(fewest=9, seconds=20),
         ),
         Rescoring(

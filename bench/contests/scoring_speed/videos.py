@@ -42,7 +42,7 @@ def run(part: Videos, tell: Tell) -> list[Finding]:
         weights = Weights(Path(name) / "weights")
         with weights.at_hand("i3d") if _has_peers(part) else nullcontext():
             entrants = _entrants(part, folders, weights)
-            found = race(entrants, SPEED, part.rounds, tell)
+            found = race(entrants, SPEED, part.rounds, tell, twice=part.twice)
     return [*_findings(part, entrants, found), *found.lost]
 
 
@@ -75,8 +75,8 @@ def _findings(part: Videos, entrants: list[Entrant], found: Race) -> list[Findin
         speed = found.times.latency(each.name).per_second(clips)
         findings.append(found.finding(each, SPEED, estimated(speed, details)))
     findings += [found.ratio(each, here[OURS, what]) for (tool, what), each in here.items() if tool != OURS]
-    findings += [found.ratio(here[OURS, WHOLE], here[OURS, NETWORK]), _over_parts(found, here), found.noise_floor()]
-    return findings
+    findings += [found.ratio(here[OURS, WHOLE], here[OURS, NETWORK]), _over_parts(found, here)]
+    return [*findings, found.noise_floor()] if part.twice else findings
 
 
 def _over_parts(found: Race, here: dict[tuple[str, str], Entrant]) -> Finding:
