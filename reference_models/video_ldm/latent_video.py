@@ -24,7 +24,7 @@ from vidgauge.reference_models.diffusion import (
     sample,
     scaled_linear_betas,
 )
-from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, counted, to_frames
+from vidgauge.reference_models.pipeline import Advance, Clips, Phase, Pipeline, Sampling, Step, counted, to_frames
 from vidgauge.reference_models.text import Text, WordEncoder, dropped
 from vidgauge.reference_models.text.encoder import joined
 from vidgauge.reference_models.video_ldm.given import Call
@@ -78,7 +78,6 @@ class LatentVideo(Pipeline):
         self.text, self.time_text = (WordEncoder(recipe.network.text_channels) for _ in range(2))
         self.upscaling = upscaling
         self.frames = recipe.frames
-        _, self.small_height, self.small_width = recipe.autoencoder.grid
         large = (recipe if recipe.upscaling is None else recipe.upscaling).autoencoder
         _, self.height, self.width = large.grid
         with torch.device("cpu"):
@@ -121,32 +120,28 @@ class LatentVideo(Pipeline):
 
     def autoencoder_loss(self, step: Step) -> Tensor:
         """Of images, whose latents are what everything else works on."""
-        images = step.images(height=self.small_height, width=self.small_width)
-        return autoencoder_loss(self.autoencoder, images.video_bcthw, step.generator)
+        return autoencoder_loss(self.autoencoder, self._clips(step).video_bcthw, step.generator)
 
     def image_loss(self, step: Step) -> Tensor:
         """Equation 1: of the image model. The latents are measured before the first step."""
         if step.number == 0 and not self.autoencoder.measured:
-            self.autoencoder.measure_(
-                [step.images(MEASURED, height=self.small_height, width=self.small_width).video_bcthw]
-            )
-        images = step.images(height=self.small_height, width=self.small_width)
+            self.autoencoder.measure_([self._clips(step, count=MEASURED).video_bcthw])
+        images = self._clips(step)
         return self._loss(step, images.video_bcthw, images.captions, temporal=False)
 
     def key_loss(self, step: Step) -> Tensor:
         """Equation 2: of the temporal layers, with the image model as it is."""
-        keys, every = self.recipe.keys, self.recipe.every
-        clips = step.clips(frames=keys, height=self.small_height, width=self.small_width, stride=every)
+        clips = self._clips(step, self.recipe.keys, stride=self.recipe.every)
         return self._loss(step, clips.video_bcthw, clips.captions, temporal=True)
 
     def decoder_loss(self, step: Step) -> Tensor:
         """Section 3.1.1: of temporal layers in the decoder, which a discriminator of 3-D convolutions judges."""
-        clips = step.clips(frames=self.frames, height=self.small_height, width=self.small_width)
+        clips = self._clips(step, self.frames)
         return decoder_loss(self.autoencoder, clips.video_bcthw, step.generator, discriminator=self.discriminator)
 
     def interpolation_loss(self, step: Step) -> Tensor:
         """Section 3.2: of all frames from a key frame to the next, given these two with some noise."""
-        clips = step.clips(frames=self.recipe.every + 1, height=self.small_height, width=self.small_width)
+        clips = self._clips(step, self.recipe.every + 1)
         with torch.no_grad():
             x = self.autoencoder.encode(clips.video_bcthw)
         drawn = torch.randint(self.recipe.noised + 1, (len(x),), generator=step.generator)
@@ -259,6 +254,11 @@ class LatentVideo(Pipeline):
 
     def _phase(self, name: str, trains: Sequence[str], loss_of: Callable[[Step], Tensor]) -> Phase:
         return self.recipe.plans[name].phase(name, trains, loss_of, self.recipe.ema)
+
+    def _clips(self, step: Step, frames: int = 1, *, count: int | None = None, stride: int = 1) -> Clips:
+        """Training clips, or images, as large as the autoencoder takes them: before the upscaler."""
+        _, height, width = self.recipe.autoencoder.grid
+        return step.clips(count, frames=frames, height=height, width=width, stride=stride)
 
     def _empty(self, batch: int, frames: int) -> Tensor:
         """Of the latents' shape, where the weights are."""
