@@ -11,7 +11,7 @@ from rich.table import Table
 from vidgauge.environment import Environment
 from vidgauge.record import Record
 from vidgauge.reports.configuration import config_text
-from vidgauge.reports.difference import Change
+from vidgauge.reports.difference import Change, is_judged
 from vidgauge.reports.difference_matching import Matching, Pair
 from vidgauge.reports.quantities import choose_scale, write
 from vidgauge.reports.ranking import is_case
@@ -45,6 +45,14 @@ class Difference:
     """By fingerprint, as far as they are known."""
 
     @property
+    def status(self) -> int:
+        """For the exit: 1 if a score fails; 2 if there are scores, and none could be compared; else 0."""
+        if any(change.fails for change in self.changes):
+            return 1
+        scores = [*self.silent, *((a, b) for a, b, _ in self.matching.incomparable if is_judged(a))]
+        return 2 if scores and not self.changes else 0  # a gate that compares nothing must not pass
+
+    @property
     def tests(self) -> int:
         """How many are corrected together."""
         return sum(change.p is not None for change in self.changes)
@@ -60,7 +68,7 @@ def as_data(found: Difference) -> dict[str, Any]:
     return {
         "before": found.before,
         "after": found.after,
-        "passed": not any(change.fails for change in found.changes),
+        "passed": found.status == 0,
         "threshold": found.threshold,
         "tests": found.tests,
         "correction": "holm",
@@ -237,7 +245,7 @@ def _print_alone(console: Console, found: Difference) -> None:
 
 def _summary(found: Difference) -> str:
     if not found.changes:
-        return "no scores were compared: nothing is judged"
+        return "no score could be compared: nothing is judged"
     verdicts = ("worse", "broken", "better", "equal", "undecided")
     counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in verdicts if found.count(verdict))
     return f"{counts}; changes up to {found.threshold:.3g} of a score do not matter"

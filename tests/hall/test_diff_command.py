@@ -89,6 +89,14 @@ def test_it_prints_what_it_rests_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert said.endswith("1 equal; changes up to 0.01 of a score do not matter\n")
 
 
+def test_a_gate_that_compares_nothing_does_not_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare(tmp_path, [make(10.0)], [make(10.0, fingerprint="b")]) == 2
+    assert "no score could be compared" in capsys.readouterr().out
+    (tmp_path / "other").mkdir()
+    assert compare(tmp_path / "other", [make(None)], [make(None)], "--json") == 2
+    assert len(json.loads(capsys.readouterr().out)["without_value"]) == 1
+
+
 def one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert run(["diff", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from vidgauge.record import Record
     from vidgauge.reports.difference import Contrast
 
-_WORSE = 1
-
 
 def diff(
     before: Annotated[Path, typer.Argument(metavar="A", help="Store of the earlier run, or JSON or CSV of records.")],
@@ -28,7 +26,7 @@ def diff(
 ) -> None:
     """Compare two stores by paired tests; the exit status is 1 if a score got worse or broke.
 
-    It is 0 if none did, and 2 where there is nothing to compare. Several tests are corrected together (Holm). Times and
+    It is 0 if none did, and 2 where no score can be compared. Several tests are corrected together (Holm). Times and
     memory of different runs are shown and never judged: for a gate on time see 'vidgauge profile --fail-if slower'.
     """
     from vidgauge.errors import UsageError
@@ -55,14 +53,13 @@ def diff(
     judged = [pair for pair in scores if any(record.value is not None for record in pair)]
     shown = [pair for pair in matching.pairs if not is_judged(pair[0])]
     changes = judge(judged, _tests(judged, False if no_cache else cache), threshold)
-    silent = [pair for pair in scores if pair not in judged]
+    silent = [pair for pair in scores if all(record.value is None for record in pair)]
     found = Difference(str(before), str(after), threshold, changes, shown, silent, matching, environments | others)
     if json:
         typer.echo(json_format.dumps(as_data(found), indent=1, ensure_ascii=False))
     else:
         print_difference(found)
-    if any(change.fails for change in changes):
-        raise typer.Exit(_WORSE)
+    raise typer.Exit(found.status)
 
 
 def _tests(pairs: "Sequence[tuple[Record, Record]]", cache: Path | Literal[False] | None) -> "list[Contrast | None]":
