@@ -116,7 +116,8 @@ def print_difference(found: Difference) -> None:
     for line in _remarks(found):
         console.print(f"- {_plain(line)}", soft_wrap=True)
     if found.shown:
-        console.print()
+        if found.changes:
+            console.print()
         console.print(_not_judged(found.shown))
         console.print(f"- {_NOT_JUDGED}", soft_wrap=True)
     _print_alone(console, found)
@@ -204,10 +205,11 @@ def _not_judged(pairs: Sequence[Pair]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("subject", "measure", "before", "after", "change"):
         table.add_column(heading, justify="left" if heading in ("subject", "measure") else "right")
-    for before, after in pairs[:_MOST]:
+    valued = [pair for pair in pairs if any(record.value is not None for record in pair)]
+    for before, after in valued[:_MOST]:
         table.add_row(*map(_plain, _shown_row(before, after)))
-    if len(pairs) > _MOST:
-        table.add_row(f"and {len(pairs) - _MOST} more (--json has all)")
+    if left_out := len(pairs) - len(valued[:_MOST]):
+        table.add_row(f"and {left_out} more, or without a value in either (--json has all)")
     return table
 
 

@@ -70,6 +70,7 @@ def test_times_are_shown_and_never_judged(tmp_path: Path, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert "+800.0%" in said
     assert "Not judged" in said
+    assert "more, or without" not in said
     assert "profile SUITE --fail-if slower" in said
 
 
