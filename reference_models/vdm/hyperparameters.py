@@ -147,8 +147,8 @@ TINY = Hyperparameters(
     gamma=0.0,
     reconstruction=5.0,
 )
-"""Ours: what two cores of a CPU train in minutes. Motion is settled at 16 x 16, where steps cost little, and what things
-look like is learnt from images, for the frames of one clip are much alike."""
+"""Ours: what two cores of a CPU train in minutes. Motion is settled at 16 x 16, where steps cost little, and what
+things look like is learnt from images, for the frames of one clip are much alike."""
 TINY_LARGE = replace(
     TINY, grid=(16, 32, 32), base=8, multipliers=(1, 2, 4), attention_at=(8,), joint_images=4, steps=1_500, batch=2
 )

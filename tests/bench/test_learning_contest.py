@@ -179,7 +179,7 @@ def test_without_records_there_is_no_table() -> None:
 
 
 def test_the_trained_are_sampled_before_another_is_trained(toys: Path) -> None:
-    learning_systems.PIPELINES.register("first/tiny")(PipelinePreset("Toy", Toy))
+    systems.PIPELINES.register("first/tiny")(PipelinePreset("Toy", Toy))
     names = [contender.name for contender in learning_systems.contenders(toys)]
     train(Request(system="toy/tiny", data=Shapes.facts), Shapes(), toys / "toy-tiny")
     trained_first = [contender.name for contender in learning_systems.contenders(toys)]

@@ -21,7 +21,7 @@ def found(windows: str, measure: str, value: float | None, case: str = "a | b", 
 
 
 def test_speed_ups_stand_beside_the_papers() -> None:
-    interval = {"low": 0.4, "high": 0.625, "level": 0.99, "no_interval": ""}
+    interval: dict[str, Any] = {"low": 0.4, "high": 0.625, "level": 0.99, "no_interval": ""}
     table = LAYOUTS["windows"](
         [
             found("full", "latency", 4.0),
