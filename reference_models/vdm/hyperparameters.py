@@ -147,8 +147,8 @@ TINY = Hyperparameters(
     gamma=0.0,
     reconstruction=4.0,
 )
-"""Ours: what two cores of a CPU train in minutes. Motion is settled at 16 x 16, where steps cost little. Frames see each
-other at full size too: what stands still is then drawn once for all of them."""
+"""Ours: what two cores of a CPU train in minutes. Motion is settled at 16 x 16, where steps cost little. Frames see
+each other at full size too: what stands still is then drawn once for all of them."""
 TINY_LARGE = replace(
     TINY,
     grid=(16, 32, 32),
