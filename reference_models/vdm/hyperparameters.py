@@ -138,7 +138,7 @@ TINY = Hyperparameters(
     text_channels=16,
     joint_images=8,
     target="v",
-    steps=2_500,
+    steps=2_000,
     batch=3,
     learning_rate=3e-3,
     decay="cosine",
@@ -157,7 +157,7 @@ TINY_LARGE = replace(
     attention_at=(8, 16),
     head_channels=8,
     joint_images=2,
-    steps=1_000,
+    steps=800,
     batch=2,
     sampling_steps=12,
 )
