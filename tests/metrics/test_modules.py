@@ -384,15 +384,15 @@ def test_metrics_that_differ_later_do_not_share_states_because_they_begin_alike(
     assert len(kept.compute_groups) == 2
 
 
-def test_feature_share_runs_the_network_once_a_batch() -> None:
+def test_feature_share_shows_the_network_each_clip_once() -> None:
     kinds: list[Kind] = [FrechetVideoDistance, KernelVideoDistance, VideoInceptionScore]
     shared = FeatureShare({kind.__name__: kind() for kind in kinds})
-    calls: list[int] = []
+    clips: list[int] = []
     held: Any = next(iter(shared.values())).network
-    held.network.network.register_forward_pre_hook(lambda *_: calls.append(1))
+    held.network.network.register_forward_pre_hook(lambda _, seen: clips.append(len(seen[0])))
     shared.update(VIDEOS[True], real=True)
     shared.update(VIDEOS[False], real=False)
-    assert len(calls) == 2
+    assert sum(clips) == len(VIDEOS[True]) + len(VIDEOS[False])
     for kind in kinds:
         assert shared.compute()[kind.__name__].item() == pytest.approx(oracle(kind), rel=1e-6)
     clip = FeatureShare([CLIPSIM(), FrameConsistency()])

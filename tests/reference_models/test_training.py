@@ -46,6 +46,7 @@ def run_and_die(arguments: list[str], fate: str) -> None:
     os.environ["TOY_FATE"] = fate
     trainer.SAVE_SECONDS = -1.0  # a checkpoint after each step
     signal.signal(signal.SIGTERM, cli._terminated)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     raise SystemExit(cli.run(arguments))
 
 

@@ -49,6 +49,9 @@ def serve_and_vote(line: list[str], rater: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored where the tests run in the background
     )
     assert server.stdout is not None
     found = re.fullmatch(r"Raters open http://127\.0\.0\.1:(\d+)/([\w-]+)/\n", server.stdout.readline())
