@@ -328,8 +328,9 @@ def _unequal_n(records: Sequence[Record]) -> list[str]:
 
 def make_cell(record: Record, column: Column, standing: Standing, footnotes: Sequence[int], older: int = 0) -> Cell:
     """The cell of one record, with those of its footnotes that its column does not have already."""
-    written = as_printed(record, column.scale) or Written(record.status, "")
-    if record.value is not None and not is_published(record.subject):
+    if record.value is None or is_published(record.subject):
+        written = as_printed(record, column.scale) or Written(record.status, "")
+    else:
         written = write(record.value, record.low, record.high, column.scale)
     numbers = tuple(number for number in footnotes if number not in column.footnotes)
     return Cell(record, **vars(written), **standing._asdict(), footnotes=numbers, older=older)

@@ -1,6 +1,7 @@
 """The files of a report, and the care not to write over somebody else's."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from vidgauge.errors import UsageError, near_misses
@@ -70,6 +71,7 @@ def write_report(
     paths = {name: out / names[name] for name in dict.fromkeys(formats)}
     _refuse_strangers(out, paths)
 
+    @cache  # Markdown and LaTeX print the same ones
     def tables() -> list[Table]:
         return [*compare(measured, choice), *compare(papers)]
 

@@ -109,7 +109,7 @@ def _counts(records: Sequence[Record], cells: Sequence[Cell]) -> dict[str, int]:
         "without a value": sum(cell.record.status != "ok" for cell in cells),
         "runs": len({record.run for record in records}),
         "protocols": len({(record.protocol.name, record.protocol.fingerprint) for record in records}),
-        "environments": len({record.environment for record in records if not is_published(record.subject)}),
+        "environments": len({record.environment for record in records}),
     }
 
 

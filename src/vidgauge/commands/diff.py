@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from vidgauge.metrics.retesting import Retested
     from vidgauge.record import Record
     from vidgauge.reports.difference import Contrast
 
@@ -65,7 +66,6 @@ def diff(
 def _tests(pairs: "Sequence[tuple[Record, Record]]", cache: Path | Literal[False] | None) -> "list[Contrast | None]":
     """A paired test where there can be one, else one from the intervals; None where a value is missing."""
     from vidgauge.progress import progress_bar
-    from vidgauge.reports.difference import Contrast, unpaired
 
     measured = [pair for pair in pairs if pair[0].value is not None and pair[1].value is not None]
     if not measured:
@@ -75,14 +75,15 @@ def _tests(pairs: "Sequence[tuple[Record, Record]]", cache: Path | Literal[False
     with progress_bar() as bar:
         task = bar.add_task("reading features", total=None)
         found = retest(measured, cache=cache, advance=lambda done, total: bar.update(task, completed=done, total=total))
-    tests: dict[int, Contrast] = {}
-    for pair, one in zip(measured, found, strict=True):
-        if isinstance(one, str):
-            tests[id(pair)] = unpaired(*pair, one)
-            continue
-        ends, apart = one.difference.interval, one.difference
-        rests_on = ends.reason or one.rests_on
-        tests[id(pair)] = Contrast(
-            apart.value, ends.low, ends.high, ends.level, apart.p, paired=True, rests_on=rests_on
-        )
-    return [tests.get(id(pair)) for pair in pairs]
+    tests = (_contrast(*pair, one) for pair, one in zip(measured, found, strict=True))
+    return [None if None in (first.value, second.value) else next(tests) for first, second in pairs]
+
+
+def _contrast(before: "Record", after: "Record", found: "Retested | str") -> "Contrast":
+    from vidgauge.reports.difference import Contrast, unpaired
+
+    if isinstance(found, str):
+        return unpaired(before, after, found)
+    ends, apart = found.difference.interval, found.difference
+    rests_on = ends.reason or found.rests_on
+    return Contrast(apart.value, ends.low, ends.high, ends.level, apart.p, paired=True, rests_on=rests_on)
