@@ -21,8 +21,8 @@ class Training(Frozen):
     device: str
     torch: str
     seconds: float
-    scores: dict[str, float]
-    """Held-out results by name, with the number of clips among them."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """Held-out results by name, with the number of clips among them; elsewhere on cards that give them intervals."""
 
 
 class WeightsCard(Frozen):
