@@ -8,6 +8,7 @@ import torch
 
 from vidgauge.errors import UsageError
 from vidgauge.files import whole_file
+from vidgauge.reference_models.training.curve import Curve
 from vidgauge.reference_models.training.request import Request
 
 CHECKPOINT = "checkpoint.pt"
@@ -27,6 +28,8 @@ class Progress:
     """Spent so far."""
     losses: dict[str, float] = field(default_factory=dict)
     """Of each phase begun."""
+    curves: dict[str, Curve] = field(default_factory=dict)
+    """The same, with all that came before."""
 
 
 def save(path: Path, request: Request, progress: Progress, tensors: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from vidgauge.errors import UsageError
 from vidgauge.record import Frozen
 
@@ -23,6 +25,8 @@ class Request(Frozen):
     """Those to train, by name; all of them without it."""
     begin: str | None = None
     """Digest of the weights that it begins from, in the place of new ones."""
+    learning_rate: float = Field(default=1.0, gt=0)
+    """Factor on that of every phase."""
 
     def require(self, other: "Request", where: object) -> None:
         """Refuse to go on with what another request began.

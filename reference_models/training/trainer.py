@@ -2,6 +2,9 @@
 
 All that is random in a step follows from (seed, phase, step), so the weights, the optimiser and the average are all
 that a run which was stopped needs to go on to the same numbers, on the same machine with as many threads.
+
+A run may begin from trained weights. A phase that is in them goes on from what they are: ``Phase.begin``, by which it
+would take over what earlier phases have learnt, is for phases that are not.
 """
 
 import time
@@ -21,6 +24,7 @@ from vidgauge.reference_models.training import checkpoint
 from vidgauge.reference_models.training.average import Average
 from vidgauge.reference_models.training.budget import affordable, chosen, shared
 from vidgauge.reference_models.training.checkpoint import CHECKPOINT, Progress
+from vidgauge.reference_models.training.curve import follow
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.seeds import seed_of
 from vidgauge.reference_models.training.weights import WEIGHTS, Facts, load_weights, read_facts, save_weights
@@ -76,6 +80,7 @@ def train(
 class _Run:
     def __init__(self, request: Request, data: Data, path: Path, device: str, begin: Path | None) -> None:
         self._request, self._data, self._path, self._device, self._begin = request, data, path, device, begin
+        self._before = frozenset[str]() if begin is None else read_facts(begin).learnt
         saved = checkpoint.load(path, request)
         self._pipeline = self._built()
         self._phases = chosen(self._pipeline.phases(), request.phases)
@@ -101,12 +106,15 @@ class _Run:
     def _phase(self, phase: Phase, tell: Tell) -> None:
         progress = self._progress
         before = sum(progress.steps[: progress.phase])
-        course = self._course = self._course or self._begun(phase)
+        steps = progress.steps[progress.phase]
+        course = self._course = self._course or self._begun(self._pipeline, phase, steps)
         saved = time.monotonic()
         tell(before + progress.done, sum(progress.steps), phase.name)
         for number in range(progress.done, course.steps):
             loss = course.step(number, self._data, self._device)
             progress.losses[phase.name] = _smoothed(progress.losses.get(phase.name, 0.0), loss, number)
+            curve = progress.curves.setdefault(phase.name, [])
+            follow(curve, number, course.steps, round(time.monotonic() - self._started, 1), loss)
             progress.done = number + 1
             tell(before + number + 1, sum(progress.steps), f"{phase.name}: loss {progress.losses[phase.name]:.4f}")
             if time.monotonic() - saved > SAVE_SECONDS:
@@ -114,10 +122,11 @@ class _Run:
                 saved = time.monotonic()
         course.average.give()
 
-    def _begun(self, phase: Phase) -> "Course":
+    def _begun(self, pipeline: Pipeline, phase: Phase, steps: int) -> "Course":
         torch.manual_seed(seed_of(self._request.seed, phase.name, "begin"))
-        phase.begin()
-        return Course(self._pipeline, phase, self._progress.steps[self._progress.phase], self._request.seed)
+        if phase.name not in self._before:
+            phase.begin()
+        return Course(pipeline, phase, steps, self._request.seed, self._request.learning_rate)
 
     def _affordable(self) -> int:
         """How many steps there are in all."""
@@ -128,8 +137,7 @@ class _Run:
 
         def step(phase: Phase, number: int) -> None:
             if number == 0:
-                phase.begin()
-                courses[phase.name] = Course(pipeline, phase, phase.steps, self._request.seed)
+                courses[phase.name] = self._begun(pipeline, phase, phase.steps)
             courses[phase.name].step(number, self._data, self._device)
 
         return affordable(chosen(pipeline.phases(), self._request.phases), step, self._request.seconds)
@@ -152,7 +160,7 @@ class _Run:
             self._pipeline.load_state_dict(tensors["pipeline"])
             if tensors["course"]:
                 phase, steps = self._phases[self._progress.phase], self._progress.steps[self._progress.phase]
-                self._course = Course(self._pipeline, phase, steps, self._request.seed)
+                self._course = Course(self._pipeline, phase, steps, self._request.seed, self._request.learning_rate)
                 self._course.load(tensors["course"])
         except (RuntimeError, ValueError, IndexError) as error:
             reason = f"is of another version of {self._request.system}; remove it to begin anew"
@@ -165,6 +173,8 @@ class _Run:
             request=self._request,
             steps=dict(zip(names, self._progress.steps, strict=True)),
             losses=self._progress.losses,
+            curves=self._progress.curves,
+            before=tuple(sorted(self._before)),
             seconds=round(self._progress.seconds, 1),
             parameters=sum(parameter.numel() for parameter in pipeline.parameters()),
             gives=(pipeline.frames, pipeline.height, pipeline.width),
@@ -182,10 +192,11 @@ class Course:
         phase: which; it has begun.
         steps: how many it gets.
         seed: of the run.
+        factor: on the phase's learning rate.
     """
 
-    def __init__(self, pipeline: Pipeline, phase: Phase, steps: int, seed: int) -> None:
-        self.steps, self._phase, self._seed = steps, phase, seed
+    def __init__(self, pipeline: Pipeline, phase: Phase, steps: int, seed: int, factor: float = 1.0) -> None:
+        self.steps, self._phase, self._seed, self._factor = steps, phase, seed, factor
         self._parameters = pipeline.learn(phase)
         self.average = Average(self._parameters, phase.ema)
         self._optimizer = torch.optim.AdamW(
@@ -205,7 +216,7 @@ class Course:
         value = loss.item()
         if not isfinite(value):
             raise VidgaugeError(f"phase {self._phase.name}: the loss of step {number} is {value}; training ends here")
-        self._optimizer.param_groups[0]["lr"] = rate(self._phase, number, self.steps)
+        self._optimizer.param_groups[0]["lr"] = self._factor * rate(self._phase, number, self.steps)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves this one untyped
         nn.utils.clip_grad_norm_(self._parameters, LARGEST_GRADIENT)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -13,6 +13,7 @@ from vidgauge.files import whole_file
 from vidgauge.record import Frozen
 from vidgauge.reference_models.pipeline import Pipeline
 from vidgauge.reference_models.systems import build_pipeline
+from vidgauge.reference_models.training.curve import Curve
 from vidgauge.reference_models.training.request import Request
 
 WEIGHTS = "weights.safetensors"
@@ -27,6 +28,10 @@ class Facts(Frozen):
     """Of each phase."""
     losses: dict[str, float]
     """Of each phase at its end, the mean over the last hundred steps or so."""
+    curves: dict[str, Curve] = Field(default_factory=dict)
+    """Of each phase: losses on the way."""
+    before: tuple[str, ...] = ()
+    """Phases that the weights it began from had learnt."""
     seconds: float
     """That training took."""
     parameters: int
@@ -36,6 +41,11 @@ class Facts(Frozen):
     """Of the code, with ``+changes`` where it had any; empty outside a checkout."""
     torch: str
     device: str
+
+    @property
+    def learnt(self) -> frozenset[str]:
+        """All phases that are in the weights."""
+        return frozenset((*self.before, *self.steps))
 
 
 def save_weights(pipeline: Pipeline, facts: Facts, path: Path, *, half: bool = False) -> None:

@@ -21,10 +21,12 @@ from vidgauge.reference_models.pipeline import Phase
 from vidgauge.reference_models.training import trainer
 from vidgauge.reference_models.training.average import Average
 from vidgauge.reference_models.training.budget import affordable, shared
+from vidgauge.reference_models.training.checkpoint import Progress
+from vidgauge.reference_models.training.curve import Curve, follow
 from vidgauge.reference_models.training.data import Shapes
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.trainer import rate, train
-from vidgauge.reference_models.training.weights import load_pipeline, read_facts, save_weights
+from vidgauge.reference_models.training.weights import Facts, load_pipeline, read_facts, save_weights
 
 PHASE = Phase("phase", (), lambda _: torch.zeros(()), 100, 1, 0.5)
 
@@ -72,7 +74,15 @@ def test_what_was_stopped_goes_on_to_the_same_weights(
     once, again = (load_file(folder / "weights.safetensors") for folder in (trained, tmp_path))
     assert once.keys() == again.keys()
     assert all(torch.equal(once[name], again[name]) for name in once)
-    assert read_facts(trained / "weights.safetensors").losses == read_facts(tmp_path / "weights.safetensors").losses
+    whole, stopped = (read_facts(folder / "weights.safetensors") for folder in (trained, tmp_path))
+    assert whole.losses == stopped.losses
+    points = [[(phase, step, loss) for phase, curve in one.curves.items() for step, _, loss in curve]
+              for one in (whole, stopped)]  # fmt: skip
+    assert points[0] == points[1]
+    assert [(phase, step) for phase, step, _ in points[0]] == [
+        *(("image", step) for step in range(1, 13)),
+        *(("video", step) for step in range(1, 5)),
+    ]
     assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
 
 
@@ -221,11 +231,61 @@ def test_some_phases_are_trained_from_given_weights(trained: Path, tmp_path: Pat
     before, after = load_file(given), load_file(tmp_path / "weights.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"video.weight", "video.bias"}
-    assert (after["video.weight"] - before["video.weight"]).abs().max() < 5  # begun by that phase's own rule
+    assert (after["video.weight"] - before["video.weight"]).abs().max() < 0.1, "three steps, and no new beginning"
+    assert facts.before == ("image", "video")
     with pytest.raises(UsageError, match=r"other options.*phases"):
         train(request(steps=3), Shapes(), tmp_path)
     with pytest.raises(UsageError, match=r"no phase 'vide'.*video"):
         train(request(steps=3, phases=("vide",)), Shapes(), tmp_path / "other")
+
+
+def test_a_phase_that_was_not_learnt_before_begins_by_its_own_rule(trained: Path, tmp_path: Path) -> None:
+    first = request(steps=3, phases=("image",))
+    train(first, Shapes(), tmp_path / "image")
+    given = tmp_path / "image" / "weights.safetensors"
+    asked = request(steps=3, phases=("video",), begin="their digest", learning_rate=1e-9)
+    facts = train(asked, Shapes(), tmp_path / "video", begin=given)
+    assert facts.learnt == {"image", "video"} == read_facts(trained / "weights.safetensors").learnt
+    before, after = load_file(given), load_file(tmp_path / "video" / "weights.safetensors")
+    assert (after["video.weight"] - before["video.weight"]).abs().max() > 0.1
+
+
+def test_the_learning_rate_is_a_factor_on_that_of_all_phases(trained: Path, tmp_path: Path) -> None:
+    given = trained / "weights.safetensors"
+    for factor in (1e-9, 1.0):
+        asked = request(steps=16, begin="their digest", learning_rate=factor)
+        train(asked, Shapes(), tmp_path / f"{factor}", begin=given)
+    before, still, moved = (
+        load_file(path) for path in (given, *(tmp_path / f"{factor}/weights.safetensors" for factor in (1e-9, 1.0)))
+    )
+    for name, weight in before.items():
+        torch.testing.assert_close(still[name], weight, rtol=0, atol=1e-6)
+        assert (moved[name] - weight).abs().max() > 1e-4
+
+
+def test_headers_and_checkpoints_without_what_is_new_are_read(trained: Path) -> None:
+    facts = read_facts(trained / "weights.safetensors").model_dump(mode="json")
+    for name in ("curves", "before"):
+        del facts[name]
+    del facts["request"]["learning_rate"]
+    read = Facts.model_validate(facts)
+    assert (read.curves, read.request.learning_rate, read.learnt) == ({}, 1.0, {"image", "video"})
+    old = vars(Progress([1])) | {}
+    del old["curves"]
+    assert Progress(**old) == Progress([1])
+
+
+@pytest.mark.parametrize(("steps", "points"), [(1, 1), (60, 60), (61, 31), (150, 50), (1000, 59)])
+def test_a_curve_has_the_means_of_stretches_of_steps(steps: int, points: int) -> None:
+    curve: Curve = []
+    for number in range(steps):
+        follow(curve, number, steps, number / 10, float(number))
+    assert len(curve) == points <= 60
+    ends = [0, *(step for step, _, _ in curve)]
+    assert ends[-1] == steps
+    for begin, (end, seconds, loss) in zip(ends, curve, strict=False):
+        assert loss == pytest.approx((begin + end - 1) / 2)
+        assert seconds == (end - 1) / 10
 
 
 def test_weights_of_another_system_are_no_beginning(trained: Path, tmp_path: Path) -> None:
