@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vidgauge.datasets.moving_shapes.distortions import DISTORTIONS, distort
+from vidgauge.datasets.distortions import DISTORTIONS, distort
 from vidgauge.datasets.moving_shapes.render import render_batch
 from vidgauge.datasets.moving_shapes.scene import Scene, caption, class_names, sample_scene, scene_at
 from vidgauge.datasets.moving_shapes.styles import STYLES, find_style
