@@ -152,12 +152,10 @@ each other at full size too: what stands still is then drawn once for all of the
 TINY_LARGE = replace(
     TINY,
     grid=(16, 32, 32),
-    base=8,
-    multipliers=(1, 2, 4),
-    attention_at=(8, 16),
-    head_channels=8,
+    multipliers=(1, 1, 2),
+    attention_at=(8,),
     joint_images=2,
-    steps=800,
+    steps=3_500,
     batch=2,
     sampling_steps=12,
 )
