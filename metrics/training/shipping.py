@@ -1,6 +1,5 @@
 """Writing trained weights: a safetensors file and the card that says where it comes from."""
 
-import json
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -8,6 +7,7 @@ from torch import nn
 
 from vidgauge.environment import Environment
 from vidgauge.metrics.training.held_out import Score
+from vidgauge.toml_text import toml_text
 from vidgauge.weights import Training, WeightsCard, sha256
 
 LICENCE = "Apache-2.0"
@@ -25,7 +25,7 @@ def ship(name: str, network: nn.Module, folder: Path, training: Training) -> Wei
         licence=LICENCE,
         training=training,
     )
-    (folder / f"{name}.toml").write_text(_toml(card), encoding="utf-8")
+    (folder / f"{name}.toml").write_text(toml_text(card.model_dump(exclude_defaults=True)), encoding="utf-8")
     return card
 
 
@@ -41,17 +41,3 @@ def training_facts(command: str, data_seed: int, seconds: float, scores: list[Sc
         seconds=round(seconds),
         scores={score.name: round(score.value, 4) for score in scores} | {"clips": scores[0].n},
     )
-
-
-def _toml(card: WeightsCard) -> str:
-    """Strings and numbers are written alike in TOML and JSON."""
-    assert card.training is not None
-    top = card.model_dump(exclude={"training"}, exclude_defaults=True)
-    training = card.training.model_dump(exclude={"scores"})
-    tables = {"": top, "[training]": training, "[training.scores]": card.training.scores}
-    lines = [
-        line
-        for title, table in tables.items()
-        for line in ("", title, *(f"{json.dumps(key)[1:-1]} = {json.dumps(value)}" for key, value in table.items()))
-    ]
-    return "\n".join(lines).strip() + "\n"

@@ -32,13 +32,13 @@ class Environment(Frozen):
     """Model name of the processor."""
     cpus: int
     """Logical processors this process may use."""
-    memory_bytes: int | None
+    memory_bytes: int | None = None
     """Physical memory; empty where the system does not say."""
     threads: int
     """Threads torch uses inside one operator."""
-    gpu: str | None
+    gpu: str | None = None
     """Name of the first CUDA device, if any."""
-    driver: str | None
+    driver: str | None = None
     """CUDA version torch was built for, where there is a GPU."""
     libraries: dict[str, str]
     """Versions by distribution name."""
