@@ -15,7 +15,8 @@ from vidgauge.datasets.writing import video_writer
 from vidgauge.errors import UsageError
 from vidgauge.files import sha256, whole_file
 from vidgauge.reference_models.pipeline import Pipeline, Sampling
-from vidgauge.reference_models.systems import presets
+from vidgauge.reference_models.shipped import names, shipped
+from vidgauge.reference_models.systems import PIPELINES, SYSTEMS
 from vidgauge.reference_models.training.checkpoint import CHECKPOINT
 from vidgauge.reference_models.training.data import HELD_OUT_WORLD, SHAPES
 from vidgauge.reference_models.training.seeds import seed_of
@@ -27,22 +28,31 @@ Row = dict[str, Any]
 
 
 def find_weights(given: Path) -> Path:
-    """The weights file that is meant by itself or by the folder it was trained into.
+    """The weights file that is meant: by itself, by the folder it was trained into, or by a preset whose weights ship.
 
     Raises:
         UsageError: where there is none, saying how there would be.
+        VidgaugeError: where what ships is not what its card says.
     """
+    name = given.as_posix()
     if given.is_file():
         return given
     if (given / WEIGHTS).is_file():
         return given / WEIGHTS
     if (given / CHECKPOINT).is_file():
         raise UsageError(f"{given}: is not trained to its end; give its 'vidgauge train' again, which goes on")
-    if str(given) in presets():
+    if (ready := shipped(name)) is not None:
+        return ready
+    by_name = f" (by its name: {', '.join(names())})" if names() else ""
+    if name in PIPELINES:
+        folder = f"runs/{name.replace('/', '-')}"
         raise UsageError(
-            f"{given} has no weights yet; make some with 'vidgauge train', and give the folder they are in"
+            f"no weights of {name} ship with vidgauge; run 'vidgauge train {name} --out {folder}', and give {folder}, "
+            f"or take another system{by_name}"
         )
-    raise UsageError(f"{given}: holds no {WEIGHTS}; give a folder that 'vidgauge train' wrote")
+    if name in SYSTEMS:
+        raise UsageError(f"{name} is one network, which is built and measured; give a trained pipeline{by_name}")
+    raise UsageError(f"{given}: holds no {WEIGHTS}; give a folder that 'vidgauge train' wrote, or a system{by_name}")
 
 
 def captions_for(facts: Facts, count: int) -> list[str]:
@@ -70,11 +80,12 @@ def sample(
     batch: int = 8,
     device: str = "cpu",
     advance: Callable[[float, int], object] = lambda done, total: None,  # noqa: ARG005
+    part: tuple[int, int] | None = None,
 ) -> int:
     """Fill a folder with videos, or go on with what an earlier call of the same options began there.
 
     A video follows from the weights, the options, the seed, its number and its caption: whatever the batch, and
-    whichever are there already. Under torchrun the processes share the videos.
+    whichever are there already. Several processes may share the videos, each with a part of its own.
 
     Args:
         weights: of a trained system.
@@ -86,6 +97,7 @@ def sample(
         batch: videos made at once.
         device: where to compute.
         advance: told how many videos are done, the present ones in part, and how many are to be made.
+        part: which of how many parts of the videos to make; without it the one of this process under torchrun, or all.
 
     Returns:
         How many of the videos were made by this call.
@@ -100,7 +112,7 @@ def sample(
     shared["fps"] = pipeline.fps
     rows: list[Row] = [{"file": f"{i:06d}.mkv", "caption": told[i], "number": i} | shared for i in range(count)]
     claim_folder(folder, rows)
-    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    rank, ranks = part or (int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
     missing = [row for row in rows[rank::ranks] if not (folder / row["file"]).exists()]
     done = 0
     while some := missing[done : done + batch]:

@@ -74,7 +74,10 @@ def test_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: 
         (["train", "toy/tiny", "--out", "x", "--phases", "imag"], "there is no phase 'imag'; did you mean 'image'"),
         (["train", "toy/tiny", "--out", "x", "--begin", "nowhere"], "nowhere: holds no weights.safetensors"),
         (["train", "toy/tiny", "--out", "x", "--data", "moving-shapes:sepai"], "no style 'sepai'; did you mean"),
-        (["sample", "toy/tiny", "--out", "x"], "toy/tiny has no weights yet"),
+        (
+            ["sample", "toy/tiny", "--out", "x"],
+            "no weights of toy/tiny ship with vidgauge; run 'vidgauge train toy/tiny --out runs/toy-tiny'",
+        ),
         (["sample", "nowhere", "--out", "x"], "nowhere: holds no weights.safetensors"),
     ],
 )

@@ -15,6 +15,7 @@ from vidgauge.datasets import read_video
 from vidgauge.datasets.moving_shapes import MovingShapes
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.pipeline import Sampling
+from vidgauge.reference_models.systems import PIPELINES, SYSTEMS
 from vidgauge.reference_models.training.data import Shapes
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.sampling import captions_for, find_weights, sample
@@ -148,8 +149,27 @@ def test_weights_that_are_not_there_are_missed_in_a_line(
     (tmp_path / "checkpoint.pt").touch()
     with pytest.raises(UsageError, match="not trained to its end"):
         find_weights(tmp_path)
-    monkeypatch.setattr("vidgauge.reference_models.training.sampling.presets", lambda: ["vdm/ucf101"])
-    with pytest.raises(UsageError, match="vdm/ucf101 has no weights yet"):
-        find_weights(Path("vdm/ucf101"))
-    with pytest.raises(UsageError, match=r"holds no weights\.safetensors"):
+    monkeypatch.setattr("vidgauge.reference_models.training.sampling.names", lambda: ["a/tiny", "b/tiny"])
+    with pytest.raises(UsageError, match=r"run 'vidgauge train toy/tiny --out runs/toy-tiny', and give runs/toy-tiny"):
+        find_weights(Path("toy/tiny"))
+    monkeypatch.setitem(SYSTEMS._entries, "toy/one", PIPELINES["toy/tiny"])
+    with pytest.raises(UsageError, match=r"toy/one is one network.*\(by its name: a/tiny, b/tiny\)"):
+        find_weights(Path("toy/one"))
+    with pytest.raises(UsageError, match=r"holds no weights\.safetensors.*\(by its name: a/tiny, b/tiny\)"):
         find_weights(tmp_path / "nothing")
+
+
+def test_a_name_stands_for_the_weights_that_ship(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given: list[str] = []
+    monkeypatch.setattr(
+        "vidgauge.reference_models.training.sampling.shipped", lambda name: given.append(name) or weights
+    )
+    assert find_weights(Path("toy/tiny")) == weights
+    assert given == ["toy/tiny"]
+    (tmp_path / "toy/tiny").mkdir(parents=True)
+    mine = tmp_path / "toy" / "tiny" / "weights.safetensors"
+    mine.touch()
+    assert find_weights(Path("toy/tiny")) == Path("toy/tiny/weights.safetensors"), "a folder of one's own comes first"
