@@ -1,6 +1,7 @@
 """What of the published weights lies on this machine, and what is known about it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from vidgauge.errors import VidgaugeError
 from vidgauge.markdown import table
@@ -71,11 +72,16 @@ class State(Frozen):
             yield f"problem  {self.problem}"
 
 
-def state_of(card: WeightsCard) -> State:
-    """A card's state; a file that is not the card's is told as a problem."""
+def state_of(card: WeightsCard, shipped: Path = FOLDER) -> State:
+    """A card's state; a file that is not the card's is told as a problem.
+
+    Args:
+        card: whose.
+        shipped: the folder in the package where the card itself lies.
+    """
     found, problem = None, ""
     try:
-        found = look(card, FOLDER)
+        found = look(card, shipped)
     except VidgaugeError as error:
         problem = str(error)
     seen = card.sha256 or (found.sha256 if found else "")

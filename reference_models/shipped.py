@@ -1,5 +1,6 @@
 """The trained systems that ship with the package: small weights, and a card of each that says where they come from."""
 
+from datetime import datetime
 from pathlib import Path
 
 from vidgauge.environment import Environment
@@ -62,6 +63,8 @@ class Quality(Frozen):
     """Of all intervals."""
     code: str
     """Commit that measured."""
+    time: datetime
+    """When the samples were measured, UTC."""
     distances: tuple[Distance, ...]
     environment: Environment
     """Where it was measured."""
@@ -78,6 +81,12 @@ class SystemCard(WeightsCard):
     training: SystemTraining
     halving: Halving
     quality: Quality
+
+    def told(self) -> str:
+        """How good it is beside what it is held against, in a line."""
+        said = self.quality
+        found = "; ".join(f"{one.videos} {one.value:.3g} [{one.low:.3g}, {one.high:.3g}]" for one in said.distances)
+        return f"{said.protocol.name} of {said.n} videos: {found}; {self.scale}"
 
 
 CARDS: Registry[SystemCard] = Registry(

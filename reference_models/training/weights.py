@@ -48,9 +48,9 @@ class Facts(Frozen):
         return frozenset((*self.before, *self.steps))
 
 
-def save_weights(pipeline: Pipeline, facts: Facts, path: Path, *, half: bool = False) -> None:
-    """Write the file, whole or not at all; in float16 with ``half``, which loses digits but halves its size."""
-    tensors = {name: _stored(tensor, half) for name, tensor in _distinct(pipeline).items()}
+def save_weights(pipeline: Pipeline, facts: Facts, path: Path) -> None:
+    """Write the file, whole or not at all."""
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in _distinct(pipeline).items()}
     with whole_file(path) as partial:
         save_file(tensors, partial, {_HEADER: facts.model_dump_json()})
 
@@ -69,7 +69,7 @@ def read_facts(path: Path) -> Facts:
 
 
 def load_pipeline(path: Path, device: str = "cpu") -> tuple[Pipeline, Facts]:
-    """Make the pipeline that a file is for, with its weights, in evaluation mode.
+    """Make the pipeline that a file is for, with its weights, in float32 and in evaluation mode.
 
     Raises:
         UsageError: where it is no such file, or was made by code whose pipeline of that name had other weights.
@@ -106,7 +106,3 @@ def _distinct(pipeline: Pipeline) -> dict[str, Tensor]:
     for name, tensor in state.items():
         names.setdefault((tensor.data_ptr(), tensor.shape), name)
     return {name: state[name] for name in names.values()}
-
-
-def _stored(tensor: Tensor, half: bool) -> Tensor:
-    return (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().cpu()

@@ -9,7 +9,7 @@ from vidgauge.files import sha256
 from vidgauge.metrics.weights import FOLDER as JUDGES
 from vidgauge.reference_models import shipped as subject
 from vidgauge.reference_models.shipped import CARDS, FOLDER, TOY_SCALE, SystemCard, names, shipped
-from vidgauge.reference_models.training.weights import read_facts
+from vidgauge.reference_models.training.weights import load_pipeline
 
 MOST_BYTES, MOST_BYTES_TOGETHER = 1_700_000, 15_000_000
 
@@ -30,7 +30,7 @@ def card(**changes: object) -> SystemCard:
         },
         "quality": {
             "protocol": {"name": "fvd.shapes", "fingerprint": "f"}, "size": "16x8x8", "n": 256, "level": 0.95,
-            "code": "abc", "distances": [],
+            "code": "abc", "time": "2026-01-01T00:00:00Z", "distances": [],
             "environment": {
                 "system": "Linux", "python": "3.11", "cpu": "a CPU", "cpus": 2, "memory_bytes": 1, "threads": 1,
                 "gpu": None, "driver": None, "libraries": {}, "ffmpeg": {},
@@ -46,7 +46,7 @@ def test_all_that_ships_is_small_and_what_its_card_says() -> None:
         assert path is not None
         assert (path.parent, path.name, path.stat().st_size) == (FOLDER, said.file, said.bytes)
         assert path.stat().st_size <= MOST_BYTES
-        facts = read_facts(path)
+        _, facts = load_pipeline(path)
         assert (facts.request.system, facts.parameters, facts.gives) == (name, said.parameters, said.gives)
         assert (facts.steps, facts.losses) == (said.training.steps, said.training.losses)
         assert said.scale == TOY_SCALE

@@ -118,11 +118,9 @@ def test_what_is_trained_is_found_again(trained: Path, tmp_path: Path) -> None:
     assert facts.request.system == "toy/tiny"
     assert not pipeline.training
     assert torch.equal(torch.random.get_rng_state(), before)
-    save_weights(pipeline, facts, tmp_path / "half.safetensors", half=True)
-    halved, _ = load_pipeline(tmp_path / "half.safetensors")
-    for one, other in zip(pipeline.parameters(), halved.parameters(), strict=True):
-        assert other.dtype == torch.float32
-        torch.testing.assert_close(other, one.half().float(), rtol=0, atol=0)
+    save_weights(pipeline, facts, tmp_path / "again.safetensors")
+    again, _ = load_pipeline(tmp_path / "again.safetensors")
+    assert all(map(torch.equal, pipeline.parameters(), again.parameters()))
     (tmp_path / "none.safetensors").write_bytes(b"12345678")
     with pytest.raises(UsageError, match="holds no trained system"):
         read_facts(tmp_path / "none.safetensors")

@@ -15,12 +15,13 @@ from vidgauge.datasets import read_video
 from vidgauge.datasets.moving_shapes import MovingShapes
 from vidgauge.errors import UsageError
 from vidgauge.reference_models.pipeline import Sampling
+from vidgauge.reference_models.shipping.halving import halve
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS
 from vidgauge.reference_models.training.data import Shapes
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.sampling import captions_for, find_weights, sample
 from vidgauge.reference_models.training.trainer import train
-from vidgauge.reference_models.training.weights import load_pipeline, save_weights
+from vidgauge.reference_models.training.weights import load_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +93,7 @@ def test_a_folder_of_other_options_is_refused(weights: Path, tmp_path: Path) -> 
     sample(weights, tmp_path / "a", 1)
     with pytest.raises(UsageError, match="seed 0, now 3; guidance None, now 2"):
         sample(weights, tmp_path / "a", 1, seed=3, options=Sampling(guidance=2))
-    pipeline, facts = load_pipeline(weights)
-    save_weights(pipeline, facts, tmp_path / "half.safetensors", half=True)
+    halve(weights, tmp_path / "half.safetensors")
     with pytest.raises(UsageError, match=r"other options.*weights"):
         sample(tmp_path / "half.safetensors", tmp_path / "a", 1)
     (tmp_path / "a" / "manifest.jsonl").unlink()
@@ -163,12 +163,8 @@ def test_a_name_stands_for_the_weights_that_ship(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given: list[str] = []
-    monkeypatch.setattr(
-        "vidgauge.reference_models.training.sampling.shipped", lambda name: given.append(name) or weights
-    )
+    monkeypatch.setattr("vidgauge.reference_models.training.sampling.shipped", {"toy/tiny": weights}.get)
     assert find_weights(Path("toy/tiny")) == weights
-    assert given == ["toy/tiny"]
     (tmp_path / "toy/tiny").mkdir(parents=True)
     mine = tmp_path / "toy" / "tiny" / "weights.safetensors"
     mine.touch()

@@ -7,7 +7,12 @@ import typer
 
 
 def sample(
-    weights: Annotated[Path, typer.Argument(help="Folder that 'vidgauge train' wrote, or a weights file in it.")],
+    weights: Annotated[
+        Path,
+        typer.Argument(
+            help="A system whose weights ship, such as vdm/tiny; a folder of 'vidgauge train'; a weights file."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the videos and their manifest.jsonl.")],
     count: Annotated[int | None, typer.Option(min=1, help="How many videos. [one a caption, or 16]")] = None,
     captions: Annotated[

@@ -25,7 +25,8 @@ def train(
     ] = "moving-shapes",
     data_root: Annotated[Path | None, typer.Option(help="Where its files are, if --data gives just a name.")] = None,
     begin: Annotated[
-        Path | None, typer.Option(help="Go on from the weights in such a folder: what they have learnt is kept.")
+        Path | None,
+        typer.Option(help="Go on from the weights in such a folder, or from those that ship: --begin vdm/tiny."),
     ] = None,
     phases: Annotated[str | None, typer.Option(help="Train these alone, such as 'images,decoder'. [all]")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N. [a GPU if there is one]")] = None,

@@ -30,20 +30,24 @@ def _root(context: typer.Context) -> None:
 @weights.command("list")
 def list_(
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects with a name.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table of the cards.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table of those of networks.")] = False,
 ) -> None:
-    """Say of all weights what they are for, where they come from, and where they lie on this machine."""
+    """Say of all weights what they are for, where they come from, and where they lie; trained systems come last."""
     from vidgauge.metrics.inventory import markdown_table, state_of
     from vidgauge.metrics.weights import CARDS
+    from vidgauge.reference_models import shipped
 
     if markdown:
         typer.echo(markdown_table(), nl=False)
         return
     states = [state_of(CARDS[name]) for name in CARDS]
+    systems = {name: state_of(shipped.CARDS[name], shipped.FOLDER) for name in shipped.names()}
     if json:
-        typer.echo(json_format.dumps([state.model_dump() for state in states], indent=1, ensure_ascii=False))
+        all_states = [state.model_dump() for state in [*states, *systems.values()]]
+        typer.echo(json_format.dumps(all_states, indent=1, ensure_ascii=False))
     else:
-        typer.echo("\n\n".join(state.text() for state in states))
+        about = [f"{state.text()}\n  {shipped.CARDS[name].told()}" for name, state in systems.items()]
+        typer.echo("\n\n".join([*(state.text() for state in states), *about]))
 
 
 @weights.command()
@@ -88,6 +92,28 @@ def verify(
     failed = [outcome.anchor for outcome in outcomes if outcome.status == "failed"]
     if failed:
         raise VidgaugeError(f"{len(failed)} of {len(outcomes)} published numbers did not come out: {', '.join(failed)}")
+
+
+@weights.command()
+def ship(
+    trained: Annotated[Path, typer.Argument(help="Folder that 'vidgauge train' wrote, or the weights file in it.")],
+    records: Annotated[Path, typer.Option(help="What 'vidgauge contest learning' recorded of these weights.")],
+    out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and its card NAME.toml.")],
+) -> None:
+    """Make what ships of a trained system: its weights in float16, compared with what they were, and their card."""
+    from vidgauge.progress import progress_bar
+    from vidgauge.reference_models.shipping.making import ship as make
+
+    with progress_bar() as progress:
+        task = progress.add_task("sampling with both", total=None)
+        card = make(trained, records, out, lambda done, total: progress.update(task, completed=done, total=total))
+    half, kept = card.halving, ", ".join(card.halving.kept_in_float32)
+    typer.echo(f"{out / card.file}: {card.bytes:,} bytes in float16" + (f", but for {kept}" if kept else ""))
+    typer.echo(
+        f"from the same noise it makes the same videos, but for {half.largest_pixel_difference} of 255 levels at most "
+        f"({half.mean_pixel_difference:.2f} on average)"
+    )
+    typer.echo(card.told())
 
 
 def _computed(anchor: "Anchor", data: Path | None, *, quiet: bool) -> "Outcome":
