@@ -34,6 +34,7 @@ _COVERS: dict[Direction, str] = {
     "forward+backward": "forward and backward",
     "training-step": "forward and backward of each phase",
     "sample": "all denoising steps",
+    "first-frame": "all until the first frames come out",
 }
 
 

@@ -34,5 +34,5 @@ def case_subject(suite: Suite, part: Part, job: Job, variant: Variant, backends:
     if variant.kind == "layer":
         config |= {"layer": variant.layer, "layer_config": variant.config}
     else:
-        config |= {"system": variant.system}
+        config |= {"system": variant.system} | ({"steps": variant.steps} if variant.steps else {})
     return Subject(kind=variant.kind, name=variant.name, config=config)

@@ -6,6 +6,7 @@ from vidgauge.bench.suite import WHOLE, Direction, Variant
 from vidgauge.bench.whole_pipeline import WholePipeline
 from vidgauge.reference_models import diffusers_parts, layers, systems
 from vidgauge.reference_models.measured import Measured, Takes
+from vidgauge.reference_models.pipeline import Sampling
 
 
 def construct(variant: Variant, device: str, direction: Direction) -> Measured:
@@ -21,7 +22,8 @@ def construct(variant: Variant, device: str, direction: Direction) -> Measured:
         UsageError: where there is no such thing, or its arguments are wrong.
     """
     if direction in WHOLE:
-        return WholePipeline(systems.build_pipeline(variant.system, device=device), direction)
+        pipeline = systems.build_pipeline(variant.system, device=device)
+        return WholePipeline(pipeline, direction, Sampling(steps=variant.steps))
     if variant.system:
         return systems.build_network(variant.system, device=device)
     with torch.device("meta" if device == "meta" else "cpu"):

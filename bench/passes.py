@@ -28,7 +28,7 @@ def action(layer: nn.Module, inputs: tuple[torch.Tensor, ...], direction: Direct
             return there_and_back(layer, inputs, waits=waits)
         case "training-step":
             return training_step(layer, inputs, waits=waits)
-        case "sample":
+        case "sample" | "first-frame":
             return sample(layer, inputs, waits=waits)
 
 
@@ -110,7 +110,7 @@ def training_step(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: 
 
 
 def sample(layer: nn.Module, inputs: tuple[torch.Tensor, ...], *, waits: bool = True) -> Action:
-    """All denoising steps of all stages of a pipeline."""
+    """All denoising steps of all stages of a pipeline, or those before its first frames come out."""
 
     def run() -> torch.Tensor:
         with torch.no_grad():  # not inference mode, which hides convolutions, and which some guidance could not leave

@@ -1,19 +1,20 @@
 """What a suite is: cases, each a list of layers or systems that run on one input and are compared with a baseline."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from vidgauge.bench.tables import parsed, read_table
 from vidgauge.bench.timing.rounds import TimingRule
-from vidgauge.errors import UsageError, near_misses
+from vidgauge.errors import near_misses
 from vidgauge.record import Frozen
 
-Direction = Literal["inference", "forward", "backward", "forward+backward", "training-step", "sample"]
-"""``inference`` keeps nothing for a backward pass; ``forward`` keeps what autograd wants. The last two are of whole
-systems: losses and gradients of one step of each phase of training, and clips from noise to pixels."""
-WHOLE: frozenset[Direction] = frozenset({"training-step", "sample"})
+Direction = Literal["inference", "forward", "backward", "forward+backward", "training-step", "sample", "first-frame"]
+"""``inference`` keeps nothing for a backward pass; ``forward`` keeps what autograd wants. The last three are of whole
+systems: losses and gradients of one step of each phase of training, clips from noise to pixels, and the same until the
+first frames of them come out."""
+WHOLE: frozenset[Direction] = frozenset({"training-step", "sample", "first-frame"})
 """What is asked of pipelines; all else is asked of layers and networks."""
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["float64", "float32", "tf32", "bfloat16", "float16"]
@@ -39,6 +40,8 @@ class Variant(Frozen):
     """Memory format of the input and of the weights; the second is for convolutions alone."""
     compile: bool = False
     """Whether it goes through torch.compile. How long that takes is a record of its own."""
+    steps: PositiveInt | None = None
+    """Of sampling, for each stage of a whole system; the preset's own unless given."""
 
     @model_validator(mode="after")
     def _be_one_thing(self) -> Self:
@@ -144,7 +147,7 @@ class Case(Ask):
     @model_validator(mode="after")
     def _directions_hold_together(self) -> Self:
         if self.whole and not (WHOLE.issuperset(self.directions) and all(one.system for one in self.variants)):
-            allowed = " and ".join(sorted(WHOLE))
+            allowed = ", ".join(sorted(WHOLE))
             raise ValueError(f"case {self.name!r}: {allowed} are of whole systems alone, and stand with nothing else")
         return self
 
@@ -222,7 +225,6 @@ class Suite(Frozen):
 
 
 _MODELS: dict[tuple[str, ...], type[Frozen]] = {
-    (): Suite,
     ("timing",): TimingRule,
     ("cases",): Case,
     ("cases", "variants"): Variant,
@@ -231,7 +233,6 @@ _MODELS: dict[tuple[str, ...], type[Frozen]] = {
     ("systems",): Systems,
     ("sets",): Variant,  # below the name that a set has
 }
-"""What stands at each path of a suite, for the names of its keys."""
 
 
 def parse_suite(table: dict[str, Any]) -> Suite:
@@ -240,24 +241,9 @@ def parse_suite(table: dict[str, Any]) -> Suite:
     Raises:
         UsageError: naming the first key that is wrong.
     """
-    try:
-        return Suite.model_validate(table)
-    except ValidationError as error:
-        first = error.errors()[0]
-        *path, last = first["loc"] or ("the whole",)
-        place = ".".join(map(str, (*path, last)))
-        said = first["msg"]
-        if first["type"] == "extra_forbidden":
-            names = tuple(key for key in path if isinstance(key, str))
-            model = _MODELS[names[:1] if names[:1] == ("sets",) else names]
-            said = f"there is no such key; {near_misses(str(last), list(model.model_fields))}"
-        raise UsageError(f"suite {table.get('name')!r}: {place}: {said}") from None
+    return parsed(Suite, table, "suite", _MODELS)
 
 
 def read_suite(path: Path) -> Suite:
     """A suite from a TOML file of one's own; its name is the file's unless the file says otherwise."""
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read the suite {path}: {error}") from error
-    return parse_suite({"name": path.stem} | table)
+    return parse_suite(read_table(path, "suite"))

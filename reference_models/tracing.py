@@ -49,6 +49,43 @@ def traced_cost(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Cost:
     return total.model_copy(update={"parameters": sum(parameter.numel() for parameter in network.parameters())})
 
 
+def called_cost(network: nn.Module, call: Callable[[], object]) -> Cost:
+    """Sum what the operators of a network cost while something is called that uses it, by whichever method.
+
+    It runs, with its own numbers. What is counted is as of ``traced_cost``. The way back counts where gradients are
+    kept, whole: operators that are frozen but lie on the way of gradients count as if they were trained.
+
+    Args:
+        network: all whose operators count; one that is used several times counts as often.
+        call: what uses it.
+
+    Raises:
+        NotImplementedError: where a module with parameters of its own has no formula.
+    """
+    total = cost.elementwise(0)
+    known: dict[tuple[nn.Module, torch.Size], Cost] = {}
+
+    def hook(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        nonlocal total
+        x = given[0]
+        if (module, x.shape) not in known:
+            known[module, x.shape] = _formula(module)(module, x)
+        found = known[module, x.shape]
+        learns = x.requires_grad or any(parameter.requires_grad for parameter in module.parameters())
+        total += found if learns and torch.is_grad_enabled() else found.model_copy(update=_NO_WAY_BACK)
+
+    handles = [module.register_forward_pre_hook(hook) for module in _operators(network)]
+    try:
+        call()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return total.model_copy(update={"parameters": sum(parameter.numel() for parameter in network.parameters())})
+
+
+_NO_WAY_BACK = {"backward_flops": 0, "useful_backward_flops": 0, "activation_bytes": 0}
+
+
 def _shadow(network: nn.Module) -> nn.Module:
     """A copy on the meta device, made without copying a number."""
     memo = {id(buffer): _meta(buffer) for buffer in network.buffers()}

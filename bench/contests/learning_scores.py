@@ -15,12 +15,12 @@ def distance(real: Path, videos: Path, cache: Path) -> dict[str, Any]:
     return _fields(found)
 
 
-def difference(real: Path, samples: Path, others: Path, cache: Path) -> dict[str, Any]:
+def difference(real: Path, samples: Path, others: Path, cache: Path, protocol: str = PROTOCOL) -> dict[str, Any]:
     """The samples' distance less the others', as fields of a record: below 0 where samples are closer.
 
     Videos of one name answer one prompt, and are drawn together.
     """
-    *_, found = score(real, samples, [PROTOCOL], versus=others, cache=cache)
+    *_, found = score(real, samples, [protocol], versus=others, cache=cache)
     return _fields(found)
 
 

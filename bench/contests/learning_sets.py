@@ -13,6 +13,8 @@ SEED = 3_000_001
 """Of a world that no network and no system is trained on."""
 BLUR = 0.5
 """A standard deviation of 1/32 of the side: one pixel at 32x32. Edges are soft, and shapes still what they are."""
+PLAIN = "plain"
+"""The style of Moving Shapes unless another is asked for."""
 REAL = "real"
 OTHER = "other real clips"
 BLURRED_AND_FROZEN = "blurred and frozen"
@@ -66,14 +68,27 @@ def file_of(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.mkv"
 
 
-def write_sets(folder: Path, size: Size, clips: int) -> Iterator[int]:
+def write_sets(folder: Path, size: Size, clips: int, style: str = PLAIN) -> Iterator[int]:
     """Write those that are not there yet, each into its own folder; yields how many clips are done."""
-    world = MovingShapes(size.frames, size.height, size.width, seed=SEED, count=2 * clips)
+    world = MovingShapes(size.frames, size.height, size.width, seed=SEED, count=2 * clips, style=style)
     for number in range(clips):
         real, other = world[number], world[clips + number]
-        videos = {REAL: real.frames_thwc} | {name: make(other.frames_thwc) for name, make in BASELINES.items()}
-        for name, frames_thwc in videos.items():
-            path = file_of(folder / name, number)
-            if not path.exists():
-                write_video(path, frames_thwc, real.fps)
+        write_clip(folder, number, real.frames_thwc, other.frames_thwc, real.fps)
         yield number + 1
+
+
+def write_clip(folder: Path, number: int, real_thwc: Tensor, other_thwc: Tensor, fps: float) -> None:
+    """Write the video of that number into each set that does not have it.
+
+    Args:
+        folder: of the sets.
+        number: from 0.
+        real_thwc: what everything is scored against.
+        other_thwc: another real clip, of which the baselines are made.
+        fps: of both.
+    """
+    videos = {REAL: real_thwc} | {name: make(other_thwc) for name, make in BASELINES.items()}
+    for name, frames_thwc in videos.items():
+        path = file_of(folder / name, number)
+        if not path.exists():
+            write_video(path, frames_thwc, fps)

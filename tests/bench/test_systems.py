@@ -250,7 +250,7 @@ def test_whole_systems_stand_side_by_side_where_videos_have_one_size() -> None:
     with pytest.raises(UsageError, match="no system fits"):
         find_suite(suite(systems=[ASKED | {"directions": ["sample"], "presets": ["other/tiny"]}]))
     mixed = whole.model_dump() | {"directions": ["sample", "inference"]}
-    with pytest.raises(UsageError, match=r"case 'toy/tiny: .*: sample and training-step are of whole systems alone"):
+    with pytest.raises(UsageError, match=r"case 'toy/tiny: .*: first-frame, sample, training-step are of whole"):
         parse_suite({"name": "mine", "summary": "None", "cases": [mixed]})
 
 

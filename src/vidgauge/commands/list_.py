@@ -18,6 +18,7 @@ REGISTRIES = {
     "networks": ("vidgauge.metrics.networks", "NETWORKS"),
     "protocols": ("vidgauge.metrics.protocols", "PROTOCOLS"),
     "published": ("vidgauge.reports.published", "PUBLICATIONS"),
+    "recipes": ("vidgauge.bench.studies.recipes", "RECIPES"),
     "suites": ("vidgauge.bench.suites", "SUITES"),
     "systems": ("vidgauge.reference_models.systems", "SYSTEMS", "PIPELINES"),
     "tables": ("vidgauge.reports.papers", "PAPERS"),
@@ -52,7 +53,7 @@ def list_(
         bool, typer.Option("--markdown", help="For datasets, protocols and systems: print a Markdown table.")
     ] = False,
 ) -> None:
-    """List layers (with their costs), systems, networks, protocols, data sets, suites, published numbers, tables."""
+    """List layers (with their costs), systems, networks, protocols, data sets, suites, recipes, papers and tables."""
     if what not in REGISTRIES:
         raise UsageError(f"there is no list of {what!r}; {near_misses(what, list(REGISTRIES))}")
     if shape is not None or settings:
