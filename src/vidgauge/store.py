@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -92,11 +92,7 @@ class Store:
 
     def export_json(self, path: Path) -> None:
         """Write records and environments as one JSON document with sorted keys."""
-        document = {
-            "environments": {key: value.model_dump(mode="json") for key, value in self.environments().items()},
-            "records": [record.model_dump(mode="json") for record in self],
-        }
-        path.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(path, self, self.environments())
 
     def import_json(self, path: Path) -> int:
         """Append the records of a document that ``export_json`` wrote; returns how many."""
@@ -120,6 +116,15 @@ class Store:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def write_json(path: Path, records: Iterable[Record], environments: Mapping[str, Environment]) -> None:
+    """Write records, and their environments by fingerprint, as one JSON document with sorted keys."""
+    document = {
+        "environments": {key: value.model_dump(mode="json") for key, value in environments.items()},
+        "records": [record.model_dump(mode="json") for record in records],
+    }
+    path.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> tuple[list[Record], dict[str, Environment]]:

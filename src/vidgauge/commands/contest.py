@@ -11,7 +11,7 @@ import typer
 from vidgauge.errors import UsageError
 from vidgauge.progress import progress_bar
 from vidgauge.record import Record
-from vidgauge.store import Store
+from vidgauge.store import Store, write_json
 
 if TYPE_CHECKING:
     from vidgauge.environment import Environment
@@ -40,7 +40,8 @@ def contest(
         kept = stack.enter_context(Store(folder / "records.sqlite" if store is None else store))
         raw, results = _measure(name, environment, kept, minutes)
         if out is not None:
-            _export(raw + results, environment, folder / "export.sqlite", out)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_json(out, raw + results, {environment.fingerprint: environment})
     if json:
         typer.echo(json_format.dumps([record.model_dump(mode="json") for record in results], ensure_ascii=False))
     else:
@@ -82,11 +83,3 @@ def _measure(
             store.add(record, environment)
     parts = [record for record in store if record.environment == environment.fingerprint]
     return parts, chosen.summarise(parts, environment)
-
-
-def _export(records: list[Record], environment: "Environment", path: Path, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with Store(path) as store:
-        for record in records:
-            store.add(record, environment)
-        store.export_json(out)

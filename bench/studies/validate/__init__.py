@@ -1,0 +1,1 @@
+"""Validation of the ruler: do protocols react to known damage, and to nothing but damage?"""
