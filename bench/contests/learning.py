@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vidgauge.bench.contests import CONTESTS, Announce, LongContest, Sitting
-from vidgauge.bench.contests.learning_scores import PROTOCOL, difference, distance, verdict
-from vidgauge.bench.contests.learning_sets import BASELINES, BLUR, REAL, SEED, Size, write_sets
-from vidgauge.bench.contests.learning_systems import NO_TIME, SAMPLES, Contender, TimeUpError, contenders
+from vidgauge.bench.contests.learning_scores import PROTOCOL, difference, distance, with_verdict
+from vidgauge.bench.contests.learning_sets import BASELINES, BLUR, PLAIN, REAL, SEED, Size, write_sets
+from vidgauge.bench.contests.learning_systems import SAMPLES, Contender, TimeUpError, contenders
 from vidgauge.environment import Environment
 from vidgauge.files import cache_folder
 from vidgauge.fingerprint import fingerprint
@@ -27,18 +27,40 @@ _RULE = {"contest": "learning", "revision": 1, "seed": SEED, "blur": BLUR, "prot
 
 def learning(environment: Environment, announce: Announce, sitting: Sitting) -> Iterator[Record]:
     """Train each tiny system and hold its samples against real clips, damaged real clips and itself without time."""
+    yield from compared(contenders(work_folder()), _RULE, environment, announce, sitting)
+
+
+def work_folder() -> Path:
+    """Where systems are trained and sampled."""
+    return Path(os.environ.get(FOLDER) or cache_folder("learning"))
+
+
+def compared(
+    found: Sequence[Contender], rule: dict[str, Any], environment: Environment, announce: Announce, sitting: Sitting
+) -> Iterator[Record]:
+    """Train, sample and score each, but for what is done.
+
+    Args:
+        found: who takes part.
+        rule: what identifies the contest.
+        environment: of the records.
+        announce: for progress.
+        sitting: which parts are there, and how long to go on.
+
+    Yields:
+        A part for the real clips of each size, and one for each system.
+    """
     deadline = time.monotonic() + 60 * (sitting.minutes or float("inf"))
-    run, work = uuid.uuid4().hex, Path(os.environ.get(FOLDER) or cache_folder("learning"))
+    run = uuid.uuid4().hex
     done = {one.protocol.fingerprint for one in sitting.earlier if one.environment == environment.fingerprint}
-    found = contenders(work)
     for number, contender in enumerate(found):
-        where = Where(work, contender.size, CLIPS)
+        where = Where(work_folder(), contender.size, CLIPS, contender.style)
 
         def tell(share: float, what: str, number: int = number, contender: Contender = contender) -> None:
             announce((number + share) / len(found), f"{contender.name}: {what}")
 
         where.write(tell)
-        identity = _RULE | {"size": str(contender.size), "clips": CLIPS}
+        identity = rule | {"size": str(contender.size), "clips": CLIPS}
         if fingerprint(identity) not in done:
             done.add(fingerprint(identity))
             yield _record("real clips", identity, {"findings": list(_baselines(where))}, environment, run)
@@ -67,14 +89,15 @@ CONTESTS.register("learning")(LongContest(learning, summarise))
 
 
 class Where:
-    """The folders of one size of videos."""
+    """The folders of one size and style of videos."""
 
-    def __init__(self, work: Path, size: Size, clips: int) -> None:
-        self.sets, self.cache, self.size, self.clips = work / f"{clips}-{size}", work / "features", size, clips
+    def __init__(self, work: Path, size: Size, clips: int, style: str = PLAIN) -> None:
+        self.sets = work / (f"{clips}-{size}" if style == PLAIN else f"{clips}-{size}-{style}")
+        self.cache, self.size, self.clips, self.style = work / "features", size, clips, style
 
     def write(self, tell: Announce) -> None:
         """All sets that do not hang on a system."""
-        for clips in write_sets(self.sets, self.size, self.clips):
+        for clips in write_sets(self.sets, self.size, self.clips, self.style):
             tell(0.02 * clips / self.clips, "real clips")
 
     @property
@@ -89,14 +112,13 @@ def _baselines(where: Where) -> Iterator[dict[str, Any]]:
 
 
 def _findings(where: Where, contender: Contender) -> Iterator[dict[str, Any]]:
-    samples, still = contender.folder(SAMPLES), contender.folder(NO_TIME)
-    others = {NO_TIME: still} | {name: where.sets / name for name in BASELINES}
-    for name in (SAMPLES, NO_TIME):
-        yield {"videos": name, "less": None} | distance(where.real, contender.folder(name), where.cache)
-    for name, folder in others.items():
+    samples, others = contender.folder(SAMPLES), contender.others()
+    for name, folder in ({SAMPLES: samples} | others).items():
+        yield {"videos": name, "less": None} | distance(where.real, folder, where.cache)
+    for name, folder in (others | {name: where.sets / name for name in BASELINES}).items():
         found = difference(where.real, samples, folder, where.cache)
-        found["details"]["verdict"] = verdict(found)
-        yield {"videos": SAMPLES, "less": name} | found
+        yield {"videos": SAMPLES, "less": name} | with_verdict(found)
+    yield from contender.more_findings(where.real)
 
 
 def _record(name: str, identity: dict[str, Any], details: dict[str, Any], environment: Environment, run: str) -> Record:

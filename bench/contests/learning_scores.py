@@ -31,6 +31,11 @@ def verdict(found: dict[str, Any]) -> str:
     return "better" if found["high"] < 0 else "worse" if found["low"] > 0 else "undecided"
 
 
+def with_verdict(found: dict[str, Any]) -> dict[str, Any]:
+    """The difference with what it says among its details."""
+    return found | {"details": found["details"] | {"verdict": verdict(found)}}
+
+
 def _fields(record: Record) -> dict[str, Any]:
     """Without what is about this machine's folders."""
     kept = record.model_dump(

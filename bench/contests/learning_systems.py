@@ -1,21 +1,21 @@
 """The tiny systems in the contest of learning: trained where they are not yet, and sampled with time and without."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vidgauge.bench.contests import Announce
-from vidgauge.bench.contests.learning_sets import Size, prompts
+from vidgauge.bench.contests.learning_sets import PLAIN, Size, prompts
 from vidgauge.files import sha256
 from vidgauge.reference_models.pipeline import Sampling
 from vidgauge.reference_models.systems import PIPELINES, build_pipeline
-from vidgauge.reference_models.training.data import open_data
+from vidgauge.reference_models.training.data import Shapes
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.sampling import sample
-from vidgauge.reference_models.training.trainer import train
+from vidgauge.reference_models.training.trainer import Tell, train
 from vidgauge.reference_models.training.weights import WEIGHTS, read_facts
 
 SAMPLES = "samples"
@@ -37,17 +37,24 @@ class Contender:
         work: folder in which it is trained, or lies trained, in a folder of its own such as ``vdm-tiny``.
     """
 
+    style = PLAIN
+    """Of the clips that it is trained on, in the end, and held against."""
+
     def __init__(self, name: str, work: Path) -> None:
         pipeline = build_pipeline(name, device="meta")
         self.name, self.size = name, Size(pipeline.frames, pipeline.height, pipeline.width)
         self._home = work / name.replace("/", "-")
-        self._weights = self._home / WEIGHTS
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def weights(self) -> Path:
+        """Where they are, or will be."""
+        return self._home / WEIGHTS
 
     @property
     def trained(self) -> bool:
         """Whether its weights are there."""
-        return self._weights.exists()
+        return self.weights.exists()
 
     def train(self, deadline: float, tell: Announce) -> None:
         """By its preset, or go on with it; weights that are there are taken as they are.
@@ -56,14 +63,12 @@ class Contender:
             TimeUpError: at the deadline.
         """
         if not self.trained:
-            data, told = open_data(), _until(deadline, "train", tell)
-            train(
-                Request(system=self.name, data=data.facts),
-                data,
-                self._home,
-                self._device,
-                lambda done, steps, said: told(done / steps, f"train {said}"),
-            )
+            told = _until(deadline, "train", tell)
+            self._train(lambda done, steps, said: told(done / steps, f"train {said}"))
+
+    def _train(self, tell: Tell) -> None:
+        data = Shapes(self.style)
+        train(Request(system=self.name, data=data.facts), data, self._home, self._device, tell)
 
     def sample(self, clips: int, deadline: float, tell: Announce) -> None:
         """Two videos for each prompt, of the same noise, but for those that are there.
@@ -76,7 +81,7 @@ class Contender:
 
     def _sample(self, kind: str, clips: int, told: Callable[[float, str], None]) -> None:
         sample(
-            self._weights,
+            self.weights,
             self.folder(kind),
             clips,
             prompts(clips),
@@ -90,13 +95,22 @@ class Contender:
         """Where its samples lie: other weights have others."""
         return self._home / f"{kind.replace(', ', ' ').replace(' ', '-')}-{self.digest()[:8]}"
 
+    def others(self) -> dict[str, Path]:
+        """Videos for the same prompts by other systems, or by itself in another way."""
+        return {NO_TIME: self.folder(NO_TIME)}
+
+    def more_findings(self, real: Path) -> Iterator[dict[str, Any]]:
+        """What is to be said of it beside the distances, as fields of records; nothing."""
+        del real
+        yield from ()
+
     def digest(self) -> str:
         """Of the weights."""
-        return sha256(self._weights)
+        return sha256(self.weights)
 
     def facts(self) -> dict[str, Any]:
         """How it was trained."""
-        return read_facts(self._weights).model_dump(mode="json")
+        return read_facts(self.weights).model_dump(mode="json")
 
 
 def contenders(work: Path) -> list[Contender]:

@@ -10,23 +10,29 @@ _TOY = "Toy scale: this says nothing about the published systems."
 _VERDICTS = {"better": "closer to the real clips", "worse": "**farther from the real clips**"}
 
 
+@LAYOUTS.register("transfer")
 @LAYOUTS.register("learning")
 def learning(records: Sequence[Record]) -> str:
-    """A table of distances, one of differences on the same prompts, one of the training."""
+    """A table of distances and one of differences on the same prompts, for each measure; one of the training."""
     found = [record for record in records if record.subject.kind in ("system", "videos")]
+    if not found:
+        return "Nothing is measured yet.\n"
     found.sort(key=lambda record: record.subject.kind == "system")
-    alone = [record for record in found if record.subject.config["less"] is None]
-    differences = [record for record in found if record.subject.config["less"] is not None]
-    trained = {record.subject.name: record for record in alone if record.subject.config["training"]}
-    return "\n".join([*_distances(alone), *_differences(differences), *_training(list(trained.values()))])
+    lines = list[str]()
+    for measure in dict.fromkeys(_measure(record) for record in found):
+        of_measure = [record for record in found if _measure(record) == measure]
+        lines += _distances([record for record in of_measure if record.subject.config["less"] is None])
+        lines += _differences([record for record in of_measure if record.subject.config["less"] is not None])
+    trained = {record.subject.name: record for record in found if record.subject.config["training"]}
+    return "\n".join([*lines, *_training(list(trained.values()))])
 
 
 def _distances(records: Sequence[Record]) -> list[str]:
-    if not records:
-        return ["Nothing is measured yet.\n"]
-    config = records[0].subject.config
+    first, config = records[0], records[0].subject.config
     count, size = config["clips"], config["size"]
-    lines = [f"**{records[0].protocol.name} of {count} clips of {size} pixels against {count} real ones. {_TOY}**", ""]
+    unit = f", in {first.measure.unit}" if first.measure.unit != "1" else ""
+    against = f" against {count} real ones" if "n_real" in first.details else ""
+    lines = [f"**{first.protocol.name} of {count} clips of {size} pixels{against}{unit}. {_TOY}**", ""]
     lines += ["| videos | distance | 95 % interval |", "| --- | ---: | ---: |"]
     lines += [f"| {escape(_named(record))} | {_value(record)} | {_interval(record)} |" for record in records]
     return [*lines, ""]
@@ -44,6 +50,10 @@ def _differences(records: Sequence[Record]) -> list[str]:
         cells += ["" if p is None else f"{p:.1g}", _VERDICTS.get(verdict, verdict)]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
+
+
+def _measure(record: Record) -> str:
+    return record.measure.name.removesuffix("-difference")
 
 
 def _training(records: Sequence[Record]) -> list[str]:

@@ -9,14 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vidgauge.bench.contests import CONTESTS, Sitting, learning, learning_systems
+from vidgauge.bench.contests import CONTESTS, Sitting, learning, learning_systems, transfer
 from vidgauge.bench.contests.learning_scores import difference, verdict
 from vidgauge.bench.contests.learning_sets import BASELINES, OTHER, REAL, SEED, Size, file_of, prompts, write_sets
+from vidgauge.bench.contests.sepia_colours import off_sepia
 from vidgauge.cli import run
 from vidgauge.datasets import read_video
-from vidgauge.datasets.moving_shapes import scene_at
+from vidgauge.datasets.moving_shapes import MovingShapes, scene_at
+from vidgauge.datasets.moving_shapes.styles import INK, PAPER, sepia
 from vidgauge.datasets.writing import write_video
 from vidgauge.environment import Environment
+from vidgauge.files import sha256
 from vidgauge.record import Record
 from vidgauge.reference_models import systems
 from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step
@@ -24,6 +27,7 @@ from vidgauge.reference_models.systems import PipelinePreset
 from vidgauge.reference_models.training.data import Shapes
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.trainer import train
+from vidgauge.reference_models.training.weights import WEIGHTS, read_facts
 from vidgauge.registry import Registry
 from vidgauge.reports.layouts import LAYOUTS
 from vidgauge.store import read_json
@@ -68,7 +72,7 @@ def stir(folder: Path) -> float:
 
 def fields(value: float, name: str) -> dict[str, Any]:
     ends = {"low": value - 1e-3, "high": value + 1e-3, "level": 0.95}
-    protocol = {"protocol": {"name": name, "fingerprint": name}, "n": CLIPS, "details": {"p": 0.012}}
+    protocol = {"protocol": {"name": name, "fingerprint": name}, "n": CLIPS, "details": {"p": 0.012, "n_real": CLIPS}}
     return protocol | ends | {"measure": {"name": "stillness", "unit": "1", "better": "lower"}, "value": value}
 
 
@@ -143,6 +147,48 @@ def test_other_weights_are_sampled_and_scored_anew(toys: Path) -> None:
     train(Request(system="toy/tiny", data=Shapes.facts, steps=9), Shapes(), weights.parent)
     assert play(first) == ["toy/tiny"]
     assert len(list(weights.parent.iterdir())) == 5, "weights, and two folders of samples for each of two"
+
+
+def test_a_second_style_is_learnt_from_the_first_ones_weights(toys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SYSTEM", "toy/tiny"), ("PHASE", "only"), ("STEPS", 2)):
+        monkeypatch.setattr(transfer, name, value)
+    contest: Any = CONTESTS["transfer"]
+    environment = Environment.capture()
+    parts = list(contest.play(environment, lambda *_: None, Sitting()))
+    shown = contest.summarise(parts, environment)
+    home = toys / "work" / "toy-tiny-sepia"
+    first, facts = read_facts(toys / "work" / "toy-tiny" / WEIGHTS), read_facts(home / WEIGHTS)
+    assert (first.steps, facts.steps) == ({"only": 3}, {"only": 2})
+    assert facts.request.begin == sha256(toys / "work" / "toy-tiny" / WEIGHTS)
+    assert (first.request.data.get("style"), facts.request.data["style"]) == (None, "sepia")
+    sets = {path.name for path in (toys / "work").iterdir()}
+    assert sets >= {f"{CLIPS}-3x8x8-sepia", "toy-tiny", "toy-tiny-sepia"}, "real clips are in the second style alone"
+    frames_thwc = read_video(file_of(toys / "work" / f"{CLIPS}-3x8x8-sepia" / REAL, 0)).frames_thwc
+    assert torch.equal(frames_thwc, sepia(MovingShapes(3, 8, 8, seed=SEED)[0].frames_thwc))
+    alone = [one for one in shown if one.subject.config["less"] is None]
+    assert [one.subject.config["videos"] for one in alone if one.measure.name == "stillness"] == [
+        *BASELINES,
+        "samples",
+        "samples, temporal layers off",
+        "samples before the second style",
+    ]
+    text = LAYOUTS["transfer"](shown)
+    assert text.count("| toy/tiny | samples before the second style | ") == 2, "of distances and of colours"
+    assert f"**colours.sepia of {CLIPS} clips of 3x8x8 pixels, in levels. Toy scale: " in text
+    colours = {one.subject.config["videos"]: one for one in alone if one.measure.name == "distance_from_sepia"}
+    assert colours[REAL].value == pytest.approx(0, abs=0.9), "levels are whole"
+    grey = off_sepia(torch.full((1, 1, 1, 3), 128, dtype=torch.uint8))
+    assert colours["samples before the second style"].value == pytest.approx(grey, abs=0.5)
+
+
+@pytest.mark.parametrize("beyond", [0.0, 40.0])
+def test_distance_from_sepia_is_that_from_the_line_between_ink_and_paper(beyond: float) -> None:
+    ink, paper = torch.tensor(INK), torch.tensor(PAPER)
+    across = torch.linalg.cross(paper - ink, torch.tensor([1.0, 0.0, 0.0]))
+    colour = (0.3 * ink + 0.7 * paper + beyond * across / across.norm()).round()
+    nearest = min(float((colour - ink - t * (paper - ink)).norm()) for t in torch.linspace(0, 1, 10_001))
+    assert off_sepia(colour.to(torch.uint8)) == pytest.approx(nearest, abs=1e-3)
+    assert nearest == pytest.approx(beyond, abs=1.0)
 
 
 def test_baselines_are_of_other_scenes_than_the_real_set_and_lose_their_motion(tmp_path: Path) -> None:
