@@ -6,16 +6,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from vidgauge.bench.contests.learning_sets import BASELINES
 from vidgauge.bench.studies.compare import entrants, lanes, neighbours, profiling, scoring, study, tuning
+from vidgauge.bench.studies.compare.recipe import Recipe
+from vidgauge.bench.studies.recipes import RECIPES
 from vidgauge.bench.suite import Suite
 from vidgauge.cli import run
 from vidgauge.datasets import read_video
 from vidgauge.environment import Environment
+from vidgauge.errors import UsageError
 from vidgauge.record import Measure, ProtocolRef, Record, Subject
 from vidgauge.reference_models import systems
 from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step
@@ -23,6 +28,8 @@ from vidgauge.reference_models.systems import PipelinePreset
 from vidgauge.reference_models.training.weights import read_facts
 from vidgauge.registry import Registry
 from vidgauge.store import Store
+
+pytestmark = pytest.mark.long
 
 CLIPS = 2
 SUMMARY = "Two greys"
@@ -236,3 +243,75 @@ def test_learning_rates_are_tried_alike_and_the_best_is_taken(greys: Path) -> No
     assert loss.subject.config["learning_rate"] == 0.5
     assert set(loss.details["tuning"]["tried"]) == {"0.5", "2"}
     assert len(list((out / "data" / "held out").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"protocols": ["psnr.torchmetrics", "fvd.shapes"]}, "psnr.torchmetrics is about pairs of videos"),
+        ({"protocols": ["fvd.*"]}, r"'fvd.\*' is a pattern; give protocols by their names"),
+        ({"groups": [*GROUPS, GROUPS[0] | {"name": "short", "systems": ["short/tiny"]}]}, "short/tiny gives 8x32x32"),
+        ({"groups": [GROUPS[0] | {"systems": ["gray/tiny"]}]}, "no pipeline 'gray/tiny'; did you mean 'grey/tiny'"),
+        ({"groups": [GROUPS[0] | {"begin": "shipped"}]}, "grey/tiny ships without weights"),
+        ({"data": {"train": "ucf101@$NOWHERE:train", "real": "ucf101@$NOWHERE:test"}}, "NOWHERE=FOLDER"),
+        ({"budget": {"flops": 5}}, "a budget of 5 FLOPs is 0 steps of grey/tiny, which has 2 phases"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_line(greys: Path, changes: dict[str, Any], said: str) -> None:
+    recipe = Recipe.model_validate(RECIPE | changes)
+    with pytest.raises(UsageError, match=said):
+        study.Study(recipe, greys / "out", "cpu").run(lambda *_: None)
+
+
+def test_a_folder_is_one_recipes(greys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, recipe = greys / "out", Recipe.model_validate(RECIPE)
+    run_id = study.claim(recipe, out, "cpu", {"name": "any"})
+    renamed = recipe.model_copy(update={"summary": "Other words"})
+    assert study.claim(renamed, out, "cpu", {"name": "any"}) == run_id
+    for other in ((recipe, "cuda", {"name": "any"}), (recipe, "cpu", {"name": "other"})):
+        with pytest.raises(UsageError, match=r"has another comparison \('greys'; what differs: (device|data)\)"):
+            study.claim(other[0], out, other[1], other[2])
+    assert run(["compare", "--recipe", written(greys, seeds=[3]), "--out", str(out), "--device", "cpu"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    (out / "recipe.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"recipe\.json: is no comparison's"):
+        study.claim(recipe, out, "cpu", {"name": "any"})
+
+
+def test_ucf101_goes_by_its_official_lists(greys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = greys / "ucf"
+    files = [f"{name}/v_{name}_g{group:02d}_c01.avi" for name in ("Archery", "YoYo") for group in range(1, 13)]
+    for number, file in enumerate(files):
+        (root / "UCF-101" / file).parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(root / "UCF-101" / file), "w") as container:
+            stream = container.add_stream("mpeg4", rate=25)
+            stream.height, stream.width, stream.pix_fmt = 24, 32, "yuv420p"
+            for level in range(18):
+                picture = np.full((24, 32, 3), 10 * number + level, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(None))
+    lists = root / "ucfTrainTestlist"
+    lists.mkdir()
+    (lists / "classInd.txt").write_text("1 Archery\n2 YoYo\n")
+    (lists / "testlist01.txt").write_text("\n".join(files[::2]) + "\n")
+    (lists / "trainlist01.txt").write_text("\n".join(f"{file} {1 + (file[0] == 'Y')}" for file in files[1::2]) + "\n")
+    monkeypatch.setenv("UCF101", str(root))
+    small = {"groups": GROUPS, "samples": 4, "seeds": [0], "budget": {"samples": 8}}
+    tuning = {"factors": [1.0, 2.0], "share": 0.5, "samples": 3}
+    recipe = Recipe.model_validate(RECIPES["ucf101"].model_dump() | small | {"tuning": tuning})
+    out = greys / "out"
+    assert study.Study(recipe, out, "cpu").run(lambda *_: None)
+    records = records_of(out)
+    assert {one.protocol.name for one in records if "generated" in one.subject.config} == set(recipe.protocols)
+    levels = [read_video(path).frames_thwc for path in sorted((out / "data" / "real").iterdir())]
+    levels += [read_video(path).frames_thwc for path in sorted((out / "data" / "other real clips").iterdir())]
+    levels += [read_video(path).frames_thwc for path in sorted((out / "data" / "held out").iterdir())]
+    numbers = [round((float(level[0].float().mean())) / 10) for level in levels]
+    assert len(set(numbers)) == 4 + 4 + 3, "no clip twice"
+    assert all(number % 2 == 0 for number in numbers), "none of the train list"
+    assert {tuple(level.shape) for level in levels} == {(16, 32, 32, 3)}
+    facts = read_facts(out / "two-greys" / "grey-tiny" / "seed-0" / "weights.safetensors")
+    assert facts.request.data["name"] == "ucf101/train-01"
+    greedy = study.Study(recipe.model_copy(update={"samples": 10}), greys / "more", "cpu")
+    with pytest.raises(UsageError, match=r"gives 12 clips of 16 frames, and 23 are needed"):
+        greedy.run(lambda *_: None)

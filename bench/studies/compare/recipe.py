@@ -7,10 +7,11 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 
 from vidgauge.bench.tables import parsed, read_table
 from vidgauge.fingerprint import fingerprint
-from vidgauge.metrics.scoring import EMBEDDED
 from vidgauge.record import Frozen
 
 SHAPES = "moving-shapes"
+PROTOCOLS = ("fvd.shapes", "kvd.shapes", "is.shapes", "clipsim.shapes", "frame-consistency.shapes")
+"""Those that need no file but the package's own."""
 Begin = Literal["shipped", "new"]
 
 
@@ -115,7 +116,7 @@ class Recipe(Frozen):
     """Videos of each system and seed, and real clips that they are held against."""
     steps: PositiveInt | None = None
     """Of sampling, for each stage; the preset's own unless given."""
-    protocols: tuple[str, ...] = Field(default=EMBEDDED, min_length=1)
+    protocols: tuple[str, ...] = Field(default=PROTOCOLS, min_length=1)
     """By the first of them tables are ordered, learning rates chosen and neighbours compared."""
     temporal_off: bool = False
     """Whether videos are also made with the temporal layers off."""

@@ -16,7 +16,7 @@ from vidgauge.bench.studies.compare.known import KnownSystems
 from vidgauge.bench.studies.compare.lanes import MOST, Job, Lanes, Tell, TimeUpError, cores, part
 from vidgauge.bench.studies.compare.neighbours import compare_neighbours
 from vidgauge.bench.studies.compare.profiling import profile_group
-from vidgauge.bench.studies.compare.recipe import Recipe
+from vidgauge.bench.studies.compare.recipe import PROTOCOLS, Recipe
 from vidgauge.bench.studies.compare.records import Ledger
 from vidgauge.bench.studies.compare.sampling import in_format, sampling
 from vidgauge.bench.studies.compare.scoring import kinds, score_set, scored
@@ -55,7 +55,7 @@ class Study:
 
     def __init__(self, recipe: Recipe, out: Path, device: str) -> None:
         self._recipe, self._out, self._device = recipe, out, device
-        select(list(recipe.protocols))
+        check_protocols(recipe)
         check(recipe)
         self._data = Data(recipe, out / "data")
         self._run = claim(recipe, out, device, self._data.training.facts)
@@ -165,6 +165,22 @@ class Study:
         for number, group in enumerate(self._recipe.groups):
             tell(number / len(self._recipe.groups), f"compare neighbours, {group.name}")
             compare_neighbours(self._recipe, group, self._data, self._out, ledger)
+
+
+def check_protocols(recipe: Recipe) -> None:
+    """Refuse what there is not, and an order by what has no place in it.
+
+    Raises:
+        UsageError: where there is no such protocol, or the first one is about pairs of videos.
+    """
+    found = select(list(recipe.protocols))
+    if patterns := set(recipe.protocols) - {protocol.name for protocol in found}:
+        raise UsageError(f"recipe {recipe.name!r}: {min(patterns)!r} is a pattern; give protocols by their names")
+    if found[0].any_rule.paired:
+        raise UsageError(
+            f"recipe {recipe.name!r}: {found[0].name} is about pairs of videos, and tables are ordered by the first "
+            f"protocol; begin with one about sets, such as {PROTOCOLS[0]}"
+        )
 
 
 def claim(recipe: Recipe, out: Path, device: str, data: dict[str, Any]) -> str:
