@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vidgauge.cli import run
+from vidgauge.reference_models.shipped import names
 from vidgauge.reference_models.systems_table import markdown_table
 
 pytestmark = pytest.mark.long  # builds every network of every paper
@@ -27,5 +28,6 @@ def test_lists_tell_sizes_beside_what_is_stated(capsys: pytest.CaptureFixture[st
     assert (base["stated_parameters"], base["certainty"], base["shape"]) == (5.6e9, "secondary", [1, 3, 16, 24, 40])
     for system in SYSTEMS:
         tiny = rows[f"{system}/tiny", "pipeline"]
+        assert tiny["weights"] == ("ship" if f"{system}/tiny" in names() else "")
         assert tiny["parameters"] <= 800_000
         assert tiny["gives"] == [16, 32, 32]

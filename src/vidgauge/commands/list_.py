@@ -63,6 +63,8 @@ def list_(
         _print_table(what)
         return
     rows = sorted(_rows(what), key=lambda row: str(row["name"]))
+    if what == "systems":
+        rows = [row | {"weights": _weights(row)} for row in rows]
     if json:
         typer.echo(json_format.dumps(rows, indent=1, ensure_ascii=False))
     elif what == "systems":
@@ -91,15 +93,22 @@ def _print_systems(rows: list[dict[str, Any]]) -> None:
     table.add_column("name", no_wrap=True)
     for heading in ("parameters", "stated"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("certainty", "takes (C, T, H, W) or gives (T, H, W)", "summary"):
+    for heading in ("certainty", "weights", "takes (C, T, H, W) or gives (T, H, W)", "summary"):
         table.add_column(heading)
     for row in rows:
         stated = row.get("stated_parameters")
         extents = row["shape"][1:] if "shape" in row else row["gives"]
         shape = ("takes " if "shape" in row else "gives ") + _plain(extents)
         cells = (_millions(row["parameters"]), _millions(stated) if stated else "", row.get("certainty") or "")
-        table.add_row(row["name"], *cells, shape, row["summary"])
+        table.add_row(row["name"], *cells, row["weights"], shape, row["summary"])
     stdout_console().print(table, markup=False)
+
+
+def _weights(row: dict[str, Any]) -> str:
+    """Whether trained weights of a pipeline ship."""
+    from vidgauge.reference_models.shipped import names
+
+    return "ship" if row["kind"] == "pipeline" and row["name"] in names() else ""
 
 
 def _millions(count: float) -> str:
