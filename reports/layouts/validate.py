@@ -9,6 +9,8 @@ from vidgauge.reports.markdown import escape
 
 _ARROWS = {"lower": "lower is better", "higher": "higher is better"}
 _UNDISTORTED = "undistorted"
+_DERIVED = (".difference", ".added-by-time")
+"""How names of protocols end whose records are about severities, and are no scores."""
 
 
 @LAYOUTS.register("validate")
@@ -31,35 +33,41 @@ class _Found:
             (one.protocol.name, one.subject.config["distortion"], one.subject.config.get("severity")): one
             for one in records
         }
-        first = [one for one in records if one.subject.name == _UNDISTORTED and "severity" in one.subject.config]
-        self._first = {one.protocol.name: one for one in first}
-        self.protocols = [name for name, one in self._first.items() if one.value is not None]
-        scores = [one for one in records if one.protocol.name in self.protocols and one.subject.config.get("severity")]
-        self._distortions = list(dict.fromkeys(one.subject.config["distortion"] for one in scores))
-        self._severities = sorted({one.subject.config["severity"] for one in scores})
+        scores = [
+            one for one in records if "severity" in one.subject.config and not one.protocol.name.endswith(_DERIVED)
+        ]
+        self._scores = {name: [one for one in scores if one.protocol.name == name] for name in _names(scores)}
+        self.protocols = [name for name, each in self._scores.items() if any(one.value is not None for one in each)]
+        ladders = [one for one in scores if one.subject.config["severity"]]
+        self._distortions = list(dict.fromkeys(one.subject.config["distortion"] for one in ladders))
+        self._severities = sorted({one.subject.config["severity"] for one in ladders})
 
     def _get(self, protocol: str, measure: str, distortion: str, severity: float | None = None) -> Record | None:
         return self._by.get((f"{protocol}.{measure}", distortion, severity))
 
     def floors(self) -> list[str]:
         """What protocols say where there is nothing to be seen."""
-        config = next(iter(self._first.values())).subject.config
+        config = next(iter(self._scores.values()))[0].subject.config
         what = f"{config['clips']} clips of {config['frames']} frames of {escape(config['data'])} in each of two sets"
-        lines = [f"**Without damage: {what}**", ""]
-        lines += ["| protocol | value | 95 % interval | mean of random halves | 95 % of them | spread |"]
-        lines += ["| --- | ---: | ---: | ---: | ---: | ---: |"]
+        rows = []
         for protocol in self.protocols:
-            first, floor = self._first[protocol], self._get(protocol, "floor", _UNDISTORTED)
+            first, floor = self._by.get((protocol, _UNDISTORTED, 0.0)), self._get(protocol, "floor", _UNDISTORTED)
+            if first is None:
+                continue
             cells = [escape(protocol), _value(first), _interval(first)]
             cells += (
                 ["", "", ""] if floor is None else [_value(floor), _interval(floor), _number(floor.details["spread"])]
             )
-            lines.append(_row(cells))
-        return [*lines, ""]
+            rows.append(_row(cells))
+        lines = [f"**{'Without damage: ' if rows else ''}{what}**", ""]
+        if rows:
+            lines += ["| protocol | value | 95 % interval | mean of random halves | 95 % of them | spread |"]
+            lines += ["| --- | ---: | ---: | ---: | ---: | ---: |", *rows, ""]
+        return lines
 
     def ladders(self, protocol: str) -> list[str]:
         """Values at each severity, and what they say."""
-        lines = [f"**{escape(protocol)}: {_ARROWS[self._first[protocol].measure.better]}**", ""]
+        lines = [f"**{escape(protocol)}: {_ARROWS[self._scores[protocol][0].measure.better]}**", ""]
         heads = ["distortion", "damages", *(f"at {severity:g}" for severity in self._severities)]
         heads += ["seen from", "worst, in spreads", "spreads a grey level", "Kendall's τ", "violations"]
         lines += [_row(heads), _row(["---", "---", *["---:"] * (len(heads) - 2)])]
@@ -93,12 +101,16 @@ class _Found:
 
     def silent(self) -> list[str]:
         """Protocols without a value, and why."""
-        reasons = [one for one in self._first.values() if one.value is None]
+        reasons = [each[0] for name, each in self._scores.items() if name not in self.protocols]
         lines = [
             f"- {', '.join(escape(one.protocol.name) for one in alike)}: {escape(reason)}"
             for reason, alike in groupby(reasons, key=lambda one: one.reason)
         ]
         return [*lines, ""] if lines else []
+
+
+def _names(scores: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(one.protocol.name for one in scores))
 
 
 def _row(cells: Sequence[str]) -> str:

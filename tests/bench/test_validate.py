@@ -20,11 +20,10 @@ from vidgauge.bench.studies.validate.sources import RealVideos
 from vidgauge.bench.studies.validate.validation import Validation
 from vidgauge.cli import run
 from vidgauge.datasets import read_video, write_video
-from vidgauge.datasets.distortions import DISTORTIONS
 from vidgauge.datasets.moving_shapes import MovingShapes
 from vidgauge.datasets.sample import Sample
 from vidgauge.environment import Environment
-from vidgauge.errors import UsageError, VidgaugeError
+from vidgauge.errors import VidgaugeError
 from vidgauge.metrics.protocols import PROTOCOLS, Protocol
 from vidgauge.record import Record, Subject
 from vidgauge.store import Store, read_json
@@ -103,6 +102,7 @@ def test_a_higher_value_is_for_the_better_where_the_measure_says_so() -> None:
     assert ladder.tau() == -1
     assert len(ladder.violations()) == 3
     assert Ladder([rung(0.5, 1.0), rung(1, 1.0)], None).tau() is None
+    assert Ladder([rung(0.5, 1.0, rms=0.0)], FLOOR).sensitivity() is None
 
 
 class Numbers:
@@ -282,13 +282,7 @@ def test_real_networks_and_pairs_at_the_smallest_size(
     assert found["clipsim.shapes", UNDISTORTED].status == "skipped"
     assert found["frame-consistency.shapes", "freeze 1"].value == pytest.approx(1.0, abs=1e-3)
     assert found["frame-consistency.shapes.sensitivity", "freeze"].value is not None
-    assert found["ssim.torchmetrics", UNDISTORTED].value == pytest.approx(1.0)
+    assert ("ssim.torchmetrics", UNDISTORTED) not in found, "equal videos say nothing"
     assert found["ssim.torchmetrics.monotonicity", "freeze"].value == pytest.approx(1.0)
     assert ("ssim.torchmetrics.sensitivity", "freeze") not in found, "pairs have no floor"
     assert len(found["kvd.shapes.floor", UNDISTORTED].details["values"]) == 100
-
-
-def test_every_distortion_is_of_one_kind() -> None:
-    with pytest.raises(UsageError):
-        Validation(distortions=["none"])
-    assert len(DISTORTIONS) == 11

@@ -16,6 +16,8 @@ SENSITIVITY = Measure(name="sensitivity", unit="1", better="neither")
 MONOTONICITY = Measure(name="monotonicity", unit="1", better="higher")
 CONTENT_BIAS = Measure(name="content-bias", unit="1", better="neither")
 ADDED_BY_TIME = Measure(name="added-by-time", unit="1", better="neither")
+_DIFFERENCE = ".difference"
+"""How names of protocols end that say by how much two sets differ."""
 _REVISION = 1
 """Of how they are reckoned."""
 
@@ -26,21 +28,19 @@ def findings(records: Sequence[Record]) -> list[Record]:
     for record in records:  # the later ones count
         if record.status == "ok":
             scores.setdefault(record.protocol.name, {})[record.subject.name] = record
-    protocols = [name for name in scores if UNDISTORTED in scores[name]]
-    return [
-        found for name in protocols for found in _Findings(scores[name], scores.get(f"{name}.difference", {})).all()
-    ]
+    protocols = [name for name in scores if not name.endswith(_DIFFERENCE)]
+    return [found for name in protocols for found in _Findings(scores[name], scores.get(name + _DIFFERENCE, {})).all()]
 
 
 class _Findings:
     """Of one protocol."""
 
     def __init__(self, scores: dict[str, Record], differences: dict[str, Record]) -> None:
-        self._first, self._differences = scores[UNDISTORTED], differences
+        self._first, self._differences = next(iter(scores.values())), differences
         halves = scores.get(HALVES)
         self._floor = Floor.of(self._first.protocol.name, halves.details["values"]) if halves else None
         self._ladders = {
-            name: Ladder([self._first, *rungs] if self._floor else rungs, self._floor)
+            name: Ladder([scores[UNDISTORTED], *rungs] if self._floor else rungs, self._floor)
             for name in DISTORTIONS
             if (rungs := _rungs(scores, name))
         }
@@ -63,23 +63,25 @@ class _Findings:
 
     def _sensitivity(self, name: str, ladder: Ladder) -> Record:
         details = {"reactions": ladder.reactions(), "seen_from": ladder.seen_from(), "kind": _kind(name)}
-        return self._record(SENSITIVITY, name, {"value": ladder.sensitivity(), "details": details} | _REST)
+        return self._record(
+            SENSITIVITY, name, {"details": details} | _if_any(ladder.sensitivity(), "no pixel is changed")
+        )
 
     def _monotonicity(self, name: str, ladder: Ladder) -> Record:
-        tau, details = ladder.tau(), {"violations": ladder.violations(), "kind": _kind(name)}
-        found: dict[str, Any] = {"status": "failed", "reason": "all values are equal"} if tau is None else _REST
-        return self._record(MONOTONICITY, name, {"value": tau, "details": details} | found)
+        details = {"violations": ladder.violations(), "kind": _kind(name)}
+        return self._record(MONOTONICITY, name, {"details": details} | _if_any(ladder.tau(), "all values are equal"))
 
     def _content_bias(self) -> Iterator[Record]:
         """How much more a grey level of spatial damage counts than one of temporal damage: a ratio of medians."""
-        sizes = {
-            kind: [abs(ladder.sensitivity()) for name, ladder in self._ladders.items() if name in of_kind]
-            for kind, of_kind in (("spatial", SPATIAL), ("temporal", TEMPORAL))
-        }
-        if all(sizes.values()):
-            spatial, temporal = (statistics.median(of_kind) for of_kind in sizes.values())
-            details = {"spatial": spatial, "temporal": temporal}
-            yield self._record(CONTENT_BIAS, "all", {"value": spatial / temporal, "details": details} | _REST)
+        slopes = {name: ladder.sensitivity() for name, ladder in self._ladders.items()}
+        spatial, temporal = (
+            [abs(slope) for name, slope in slopes.items() if slope is not None and name in of_kind]
+            for of_kind in (SPATIAL, TEMPORAL)
+        )
+        if spatial and temporal and statistics.median(temporal):
+            details = {"spatial": statistics.median(spatial), "temporal": statistics.median(temporal)}
+            ratio = details["spatial"] / details["temporal"]
+            yield self._record(CONTENT_BIAS, "all", {"value": ratio, "details": details} | _REST)
 
     def _added_by_time(self, floor: Floor) -> Iterator[Record]:
         """What damage to time adds to the same damage to frames: nothing if frames alone are looked at."""
@@ -115,6 +117,10 @@ class _Findings:
 
 
 _REST: dict[str, Any] = {"no_interval": "follows from values that have intervals of their own"}
+
+
+def _if_any(value: float | None, otherwise: str) -> dict[str, Any]:
+    return {"status": "failed", "reason": otherwise} if value is None else {"value": value} | _REST
 
 
 def _added(whole: Record, difference: Record, floor: Floor, worse: int) -> dict[str, Any]:

@@ -31,14 +31,15 @@ class Ladder:
         floor = self.floor
         return [self.worse * (_value(rung) - floor.mean) / floor.spread for rung in self.rungs]
 
-    def sensitivity(self) -> float:
+    def sensitivity(self) -> float | None:
         """The slope of the reactions over the change of pixels: spreads of the floor for each grey level.
 
-        By least squares through the origin, since clips that are not changed react in nothing.
+        By least squares through the origin, since clips that are not changed react in nothing; None where no pixel is
+        changed, as in still videos without noise.
         """
         reactions = np.array(self.reactions())
         changes = np.array([rung.details["rms"] for rung in self.rungs])
-        return float((reactions * changes).sum() / (changes**2).sum())
+        return float((reactions * changes).sum() / (changes**2).sum()) if changes.any() else None
 
     def seen_from(self) -> float | None:
         """The least severity from which on no set without damage has such values; None where even the worst is not."""

@@ -26,7 +26,7 @@ class Unit:
 
 
 FIRST = Unit(UNDISTORTED)
-"""What is not scored here is not scored at all."""
+"""Sets of undistorted clips: a protocol that has no value here is asked no further. Pairs of equal videos need none."""
 FLOOR = Unit(HALVES)
 """All undistorted clips, divided at random again and again."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 
 from vidgauge.datasets.clips import ClipRule
-from vidgauge.datasets.loading import Failure, iterate_clips
+from vidgauge.datasets.loading import Clip, Failure, iterate_clips
 from vidgauge.datasets.moving_shapes import MovingShapes
 from vidgauge.datasets.sample import Sample
 from vidgauge.metrics.video_set import VideoSet
@@ -67,7 +67,7 @@ class RealVideos:
         shuffled = [entries[index] for index in order.tolist()]
         return islice(self._cut(iterate_clips(shuffled, ClipRule(frames=frames), _WORKERS)), count)
 
-    def _cut(self, found: Iterator[object]) -> Iterator[Sample]:
+    def _cut(self, found: Iterator[Clip | Failure]) -> Iterator[Sample]:
         for clip in found:
             if isinstance(clip, Failure):
                 self.failed.append(f"{clip.id}: {clip.reason}")

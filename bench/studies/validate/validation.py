@@ -83,12 +83,13 @@ class Validation:
                 for record in earlier
                 if record.environment == environment.fingerprint and self._asked(record) and _about(record, config)
             ]
-            yield from self._score([FIRST], self._chosen, scorer, _within(announce, 0.02, 0.04))
-            usable = [protocol for protocol in self._chosen if self._has(FIRST, protocol, scorer)]
-            apart = [protocol for protocol in usable if not protocol.any_rule.paired]
+            pairs = [protocol for protocol in self._chosen if protocol.any_rule.paired]
+            apart = [protocol for protocol in self._chosen if protocol not in pairs]
+            yield from self._score([FIRST], apart, scorer, _within(announce, 0.02, 0.04))
+            apart = [protocol for protocol in apart if self._has(FIRST, protocol, scorer)]
             yield from self._score([FLOOR], apart, scorer, _within(announce, 0.04, 0.06))
             ladders = ladder_units(self._distortions)
-            yield from self._score(ladders, usable, scorer, _within(announce, 0.06, 1.0))
+            yield from self._score(ladders, apart + pairs, scorer, _within(announce, 0.06, 1.0))
         announce(1.0, "done")
 
     def results(self) -> list[Record]:
