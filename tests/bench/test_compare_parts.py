@@ -68,6 +68,7 @@ def test_the_recipes_hold_what_the_study_promises() -> None:
         ({"groups": [TABLE["groups"][0] | {"systems": ["vdm/tiny"] * 2}]}, "each system once"),
         ({"data": {"train": "ucf101@$UCF101:train"}}, "'real' is for data other than"),
         ({"tuning": {"factors": [1.0, 1.0]}}, "each factor once"),
+        ({"tuning": {"factors": [1.0, 2.0], "samples": 9}}, "samples of tuning are 9; give at most the recipe's, 8"),
         ({"samples": 1}, "samples"),
     ],
 )

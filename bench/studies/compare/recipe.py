@@ -130,6 +130,8 @@ class Recipe(Frozen):
             raise ValueError("two groups have the same name")
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds are {list(self.seeds)}; give each once, and none below 0")
+        if self.tuning.clips > self.samples:
+            raise ValueError(f"samples of tuning are {self.tuning.clips}; give at most the recipe's, {self.samples}")
         return self
 
     @property

@@ -20,7 +20,7 @@ done to them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from vidgauge.bench.studies.compare.entrants import Entrant
 from vidgauge.bench.studies.compare.recipe import Group, Recipe
@@ -66,10 +66,6 @@ class Ledger:
                 kept = record.model_copy(update={"run": self.run, "details": record.details | place})
                 self._store.add(kept, self.environment)
                 self._units[unit].append(kept)
-
-    def everything(self) -> Iterable[Record]:
-        """All records so far."""
-        return [record for records in self._units.values() for record in records]
 
 
 def _identity(record: Record) -> tuple[str, str, str]:

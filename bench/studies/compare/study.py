@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from vidgauge.bench.contests.learning_sets import file_of
+from vidgauge.bench.contests.learning_sets import BASELINES, file_of
 from vidgauge.bench.studies.compare.data import Data
 from vidgauge.bench.studies.compare.entrants import Entrant, check, entrants
 from vidgauge.bench.studies.compare.known import KnownSystems
@@ -104,7 +104,7 @@ class Study:
         videos = recipe.samples * len(self._everyone) * len(kinds(recipe))
         trials = len(systems) * len(recipe.tuning.factors) * bool(recipe.tuning.clips)
         trial = recipe.tuning.share * budget + recipe.tuning.samples * _SECONDS_A_VIDEO
-        sets = len(scored(recipe, [], self._out, self._data)) + len(self._everyone) * len(kinds(recipe))
+        sets = len(BASELINES) + len(self._everyone) * len(kinds(recipe))
         return [
             (0.02 * recipe.samples, self._data.write),
             (len(systems) * _SECONDS_TO_KNOW * each, lambda tell: self._known.find(systems, lanes, tell)),
