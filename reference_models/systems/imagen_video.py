@@ -23,12 +23,11 @@ from vidgauge.reference_models.imagen_video.block import Block, Given
 from vidgauge.reference_models.imagen_video.cascade import Cascade
 from vidgauge.reference_models.imagen_video.place_norm import norm_places
 from vidgauge.reference_models.imagen_video.sizes import PAPER, SMALL, TINY, Plan, Size
-from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.text import TextEncoder, WordEncoder
 from vidgauge.reference_models.unet.embedding import LOG_SNR_SCALE, Sinusoid, perceptron
-from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
+from vidgauge.reference_models.unet.parts import SpatialParts
 from vidgauge.reference_models.unet.residual import ResidualBlock
 from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 
@@ -100,7 +99,7 @@ class ImagenVideoUNet(System):
         return (*given, drawn(*shape), drawn(batch)) if self.size.low else given
 
 
-class _Parts:
+class _Parts(SpatialParts):
     """Of the U-Net: Imagen's, with what mixes frames at the end of each block."""
 
     def __init__(self, size: Size, embedding: int) -> None:
@@ -127,20 +126,6 @@ class _Parts:
         lowest = len(self.size.levels) - 1
         last = ResidualBlock(channels, channels, self.embedding, scale_shift=True)
         return InTurn([self.block(lowest, channels, channels), last])
-
-    def down(self, level: int, channels: int) -> StridedDown:
-        """Before the next level's blocks."""
-        del level
-        return StridedDown(channels)
-
-    def up(self, level: int, channels: int) -> ConvolvedUp:
-        """After the level's blocks."""
-        del level
-        return ConvolvedUp(channels)
-
-    def end(self, channels: int, out_channels: int) -> SpatialConv:
-        """3 x 3."""
-        return SpatialConv(channels, out_channels)
 
 
 def cascade(plans: Mapping[str, Plan], encoder: TextEncoder, fps: float, *, distilled: bool = False) -> Cascade:

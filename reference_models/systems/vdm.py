@@ -25,7 +25,6 @@ from vidgauge.reference_models.diffusion import (
 from vidgauge.reference_models.diffusion.thresholding import clipped
 from vidgauge.reference_models.folding import fold_frames, unfold_frames
 from vidgauge.reference_models.layers.spatial_attention import SpatialAttention
-from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.layers.temporal_attention import TemporalAttention
 from vidgauge.reference_models.pattern import clip_and_images, itself
 from vidgauge.reference_models.pipeline import Advance, Phase, Pipeline, Sampling, Step, counted, from_frames, to_frames
@@ -34,7 +33,7 @@ from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset
 from vidgauge.reference_models.text import WordEncoder, dropped
 from vidgauge.reference_models.unet.attending import Attending
 from vidgauge.reference_models.unet.embedding import LOG_SNR_SCALE, Sinusoid, perceptron
-from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
+from vidgauge.reference_models.unet.parts import SpatialParts
 from vidgauge.reference_models.unet.residual import ResidualBlock
 from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 from vidgauge.reference_models.vdm import hyperparameters
@@ -106,7 +105,7 @@ class VideoUNet(System):
         return log_snr_b, torch.randn(size, generator=generator, device=generator.device)
 
 
-class Factorised:
+class Factorised(SpatialParts):
     """The parts of the 3-D U-Net, factorised over space and time (figure 1), for ``unet.skeleton``."""
 
     def __init__(self, model: Hyperparameters) -> None:
@@ -121,20 +120,6 @@ class Factorised:
         """Block, attention, block (not stated; ours, as in the image model, arXiv 2006.11239)."""
         blocks = [Block(self.model, channels, channels, attends=attends) for attends in (True, False)]
         return InTurn(blocks)
-
-    def down(self, level: int, channels: int) -> nn.Module:
-        """Half the height and width, never time; by a strided convolution (not stated; ours, as in 2006.11239)."""
-        del level
-        return StridedDown(channels)
-
-    def up(self, level: int, channels: int) -> nn.Module:
-        """Twice the height and width."""
-        del level
-        return ConvolvedUp(channels)
-
-    def end(self, channels: int, out_channels: int) -> SpatialConv:
-        """First and last convolution: 1 x 3 x 3, as all others."""
-        return SpatialConv(channels, out_channels)
 
 
 class Block(nn.Module):

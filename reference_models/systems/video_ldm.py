@@ -19,7 +19,7 @@ from vidgauge.reference_models.pattern import within
 from vidgauge.reference_models.system import System
 from vidgauge.reference_models.systems import PIPELINES, SYSTEMS, PipelinePreset, Preset, Stated
 from vidgauge.reference_models.unet.embedding import Sinusoid, perceptron
-from vidgauge.reference_models.unet.resampling import ConvolvedUp, StridedDown
+from vidgauge.reference_models.unet.parts import SpatialParts
 from vidgauge.reference_models.unet.residual import ResidualBlock
 from vidgauge.reference_models.unet.skeleton import InTurn, UNet
 from vidgauge.reference_models.video_ldm import recipes, sizes
@@ -225,7 +225,7 @@ class Upscaler(LatentUNet):
         return step_b, text_bnc, small, torch.randint(levels, shape[:1], generator=generator, device=generator.device)
 
 
-class Parts:
+class Parts(SpatialParts):
     """The parts of Stable Diffusion's U-Net with temporal layers between them, for ``unet.skeleton``."""
 
     def __init__(self, size: Size, temporal: bool, context_channels: int) -> None:
@@ -244,20 +244,6 @@ class Parts:
         """Block, transformer, block."""
         level = len(self.size.multipliers) - 1
         return InTurn([Block(self, level, channels, channels, attends=attends) for attends in (True, False)])
-
-    def down(self, level: int, channels: int) -> nn.Module:
-        """A strided convolution."""
-        del level
-        return StridedDown(channels)
-
-    def up(self, level: int, channels: int) -> nn.Module:
-        """Each place four times, and a convolution."""
-        del level
-        return ConvolvedUp(channels)
-
-    def end(self, channels: int, out_channels: int) -> SpatialConv:
-        """First and last convolution."""
-        return SpatialConv(channels, out_channels)
 
 
 class Block(nn.Module):

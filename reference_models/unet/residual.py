@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from vidgauge.reference_models.convolution import Convolution
-from vidgauge.reference_models.factorised_convolution import FactorisedConvolution
 from vidgauge.reference_models.inflation import image_part
+from vidgauge.reference_models.layers.conv2plus1d import Conv2Plus1d
 from vidgauge.reference_models.layers.spatial_conv import SpatialConv
 from vidgauge.reference_models.unet.norm import FrameNorm
 
@@ -97,8 +97,11 @@ def pointwise(channels: int, out_channels: int) -> Convolution:
 
 @torch.no_grad()
 def start_at_zero(convolution: Convolution) -> Convolution:
-    """The layer, giving zeros until it has learned; a Dirac delta along time stays what it is."""
-    part = convolution.space if isinstance(convolution, FactorisedConvolution) else image_part(convolution)
+    """The layer, giving zeros until it has learned; a Dirac delta along time stays what it is.
+
+    With a non-linearity between its halves it is the last half: after a first one of zeros, a ReLU would never open.
+    """
+    part = convolution.time if isinstance(convolution, Conv2Plus1d) else image_part(convolution)
     for parameter in part.parameters():
         parameter.zero_()
     return convolution
