@@ -68,7 +68,7 @@ class Grey(Pipeline):
         advance(len(captions), len(captions))
         grey = (self.stirs * torch.arange(self.frames) * options.temporal + 128).to(torch.uint8)
         made = grey[None, :, None, None, None].expand(len(noise_seeds), -1, self.height, self.width, 3)
-        yield from made.split(self.frames // 2, 1)
+        yield from torch.split(made, self.frames // 2, 1)
 
 
 class Slow(Grey):

@@ -1,6 +1,6 @@
 """Going on from trained weights: no phase of any system begins anew what they have learnt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import torch
 from vidgauge.reference_models.pipeline import Phase, Pipeline, Step, _nothing
 from vidgauge.reference_models.systems import build_pipeline
 from vidgauge.reference_models.training import trainer
+from vidgauge.reference_models.training.budget import chosen
 from vidgauge.reference_models.training.data import Shapes
 from vidgauge.reference_models.training.request import Request
 from vidgauge.reference_models.training.seeds import seed_of
@@ -45,10 +46,8 @@ def single(phases: Sequence[Phase]) -> list[Phase]:
 
 
 @pytest.fixture
-def made_small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    chosen = trainer.chosen
+def made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "chosen", lambda phases, names: chosen(single(phases), names))
-    return
 
 
 @pytest.mark.usefixtures("made_small")

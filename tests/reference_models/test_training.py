@@ -267,7 +267,8 @@ def test_headers_and_checkpoints_without_what_is_new_are_read(trained: Path) -> 
         del facts[name]
     del facts["request"]["learning_rate"]
     read = Facts.model_validate(facts)
-    assert (read.curves, read.request.learning_rate, read.learnt) == ({}, 1.0, {"image", "video"})
+    assert (read.curves, read.request.learning_rate) == ({}, 1.0)
+    assert read.learnt == {"image", "video"}
     old = vars(Progress([1])) | {}
     del old["curves"]
     assert Progress(**old) == Progress([1])
