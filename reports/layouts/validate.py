@@ -59,7 +59,8 @@ class _Found:
                 ["", "", ""] if floor is None else [_value(floor), _interval(floor), _number(floor.details["spread"])]
             )
             rows.append(_row(cells))
-        lines = [f"**{'Without damage: ' if rows else ''}{what}**", ""]
+        unused = f"; {config['failed']} videos could not be used" if config["failed"] else ""
+        lines = [f"**{'Without damage: ' if rows else ''}{what}{unused}**", ""]
         if rows:
             lines += ["| protocol | value | 95 % interval | mean of random halves | 95 % of them | spread |"]
             lines += ["| --- | ---: | ---: | ---: | ---: | ---: |", *rows, ""]

@@ -208,7 +208,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], i
 def test_the_command_goes_on_and_ends_in_the_same_numbers(
     stand_ins: Callable[[], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--protocol", "fvd.shapes", "--protocol", "kvd.shapes", "--clips", "3", "--frames", "3"]
+    arguments = ["--protocol", "fvd.shapes", "--protocol", "kvd.shapes", "--clips", "3"]
     for name in ("warp", "wobble", "shuffle"):
         arguments += ["--distortion", name]
     whole = ["validate", *arguments, "--store", str(tmp_path / "a.sqlite"), "--out", str(tmp_path / "out" / "a.json")]
@@ -217,7 +217,7 @@ def test_the_command_goes_on_and_ends_in_the_same_numbers(
     units = stand_ins()
     assert units == 1 + 3 * len(SEVERITIES)
 
-    validation = Validation(["fvd.shapes", "kvd.shapes"], clips=3, frames=3, distortions=["warp", "wobble", "shuffle"])
+    validation = Validation(["fvd.shapes", "kvd.shapes"], clips=3, distortions=["warp", "wobble", "shuffle"])
     with Store(tmp_path / "b.sqlite") as store:
         for number, record in enumerate(validation.run([], ENVIRONMENT, silent)):
             store.add(record, ENVIRONMENT)
@@ -251,6 +251,7 @@ def test_the_command_goes_on_and_ends_in_the_same_numbers(
         (["--protocol", "fvd.shape"], "did you mean 'fvd.shapes'"),
         (["--clips", "1"], "got --clips 1; it takes 2 or more"),
         (["--frames", "0"], "got --frames 0; it takes 2 or more"),
+        (["--frames", "8"], "protocol 'clipsim.shapes' needs 16 frames, and clips have 8; give --frames 16 or more"),
         (["--captions", "a.csv"], "--captions are those of --real videos"),
         (["--real", "nowhere"], "nowhere: does not exist"),
         (["--out", "."], "--out . is a folder; give a file"),

@@ -10,7 +10,7 @@ from vidgauge.reports.layouts.validate import validate
 
 
 def made(protocol: str, distortion: str, severity: float | None = None, **fields: Any) -> Record:  # noqa: ANN401
-    config: dict[str, Any] = {"clips": 9, "frames": 4, "data": "of|mine", "distortion": distortion}
+    config: dict[str, Any] = {"clips": 9, "frames": 4, "data": "of|mine", "failed": 2, "distortion": distortion}
     config |= {} if severity is None else {"severity": severity}
     if "low" in fields:
         fields["level"] = 0.95
@@ -57,7 +57,10 @@ RECORDS = [
 
 def test_what_is_found_stands_in_tables() -> None:
     lines = validate(RECORDS).splitlines()
-    assert lines[0] == "**Without damage: 9 clips of 4 frames of of\\|mine in each of two sets**"
+    assert (
+        lines[0]
+        == "**Without damage: 9 clips of 4 frames of of\\|mine in each of two sets; 2 videos could not be used**"
+    )
     assert "| fvd.mine | 2 | 1 to 3 | 1.5 | 0.5 to 2.5 | 0.5 |" in lines
     assert "**fvd.mine: lower is better**" in lines
     assert "| warp | spatial | 5 (4 to 6) | 4,321 | not seen | +3.0 | 0.25 | 1 | none |" in lines
@@ -70,7 +73,7 @@ def test_what_is_found_stands_in_tables() -> None:
 def test_pairs_have_ladders_alone() -> None:
     paired = [one for one in RECORDS[1:] if one.protocol.name in ("fvd.mine", "fvd.mine.monotonicity")]
     lines = validate(paired).splitlines()
-    assert lines[0] == "**9 clips of 4 frames of of\\|mine in each of two sets**"
+    assert lines[0] == "**9 clips of 4 frames of of\\|mine in each of two sets; 2 videos could not be used**"
     assert not any(line.startswith("| fvd.mine") for line in lines)
     assert "| warp | spatial | 5 (4 to 6) | 4,321 |  |  |  | 1 | none |" in lines
     assert not any("content-bias" in line for line in lines)

@@ -59,6 +59,13 @@ class Validation:
         if self.captions is not None and self.real is None:
             raise UsageError("--captions are those of --real videos; Moving Shapes has its own")
         self._chosen = select(list(self.protocols))
+        for protocol in self._chosen:
+            spans = [rule.span for rule in protocol.cuts if rule.fps is None and rule.short in ("skip", "fail")]
+            if spans and max(spans) > self.frames:
+                raise UsageError(
+                    f"protocol {protocol.name!r} needs {max(spans)} frames, and clips have {self.frames}; "
+                    f"give --frames {max(spans)} or more"
+                )
         self._distortions = chosen(self.distortions)
         self._source: Source = Shapes() if self.real is None else RealVideos(self.real, self.captions)
 
@@ -91,6 +98,11 @@ class Validation:
             ladders = ladder_units(self._distortions)
             yield from self._score(ladders, apart + pairs, scorer, _within(announce, 0.06, 1.0))
         announce(1.0, "done")
+
+    @property
+    def failed(self) -> list[str]:
+        """The videos that gave no clip, and why, once it has run."""
+        return self._source.failed
 
     def results(self) -> list[Record]:
         """The scores, and what follows from them: floors, sensitivities, monotonicity, content bias."""

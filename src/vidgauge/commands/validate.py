@@ -69,6 +69,8 @@ def validate(
             list(kept), environment, lambda done, what: bar.update(task, completed=done, description=what)
         ):
             kept.add(record, environment)
+    for failed in validation.failed:
+        typer.echo(f"not used: {failed}", err=True)
     records = validation.results()
     if out is not None:
         write_json(out, records, {environment.fingerprint: environment})
