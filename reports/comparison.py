@@ -8,7 +8,7 @@ own, one for each data set: no two papers share a protocol, so a column holds a 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vidgauge.fingerprint import fingerprint
@@ -16,6 +16,7 @@ from vidgauge.record import Measure, Record, Subject
 from vidgauge.reports.choice import Choice
 from vidgauge.reports.configuration import config_text, split_keys, stated
 from vidgauge.reports.footnotes import Footnotes, footnote_texts
+from vidgauge.reports.one_budget import is_of_comparison, parts
 from vidgauge.reports.printed import PERCENT, all_percent, as_printed
 from vidgauge.reports.quantities import Scale, Written, choose_scale, write
 from vidgauge.reports.ranking import (
@@ -125,6 +126,8 @@ class Table:
     """How many older records of the same things were left out."""
     embedded: tuple[str, ...]
     """Protocols whose records come from the embedded Moving Shapes world."""
+    remarks: tuple[str, ...] = ()
+    """What its maker says of all of it."""
     label: str = ""
     """By which a paper refers to it; numbered where empty."""
 
@@ -135,7 +138,7 @@ class Table:
 
 
 def compare(records: Iterable[Record], choice: Choice = EVERYTHING) -> tuple[Table, ...]:
-    """Group records into tables: scores of videos first, then systems, layers, and whatever else there is.
+    """Group records into tables: comparisons first, then scores of videos, systems, layers, and whatever else there is.
 
     Where the same subject, measure, protocol and environment was measured more than once, the latest record stands.
 
@@ -147,11 +150,22 @@ def compare(records: Iterable[Record], choice: Choice = EVERYTHING) -> tuple[Tab
         UsageError: where the choice names what is not among the records.
     """
     groups: dict[tuple[str, str], list[tuple[Record, int]]] = {}
+    of_comparisons: list[tuple[Record, int]] = []
     for record, older in newest(choice.chosen(records)):
-        groups.setdefault((record.subject.kind, _part(record.subject)), []).append((record, older))
+        if is_of_comparison(record.subject):
+            of_comparisons.append((record, older))
+        else:
+            groups.setdefault((record.subject.kind, _part(record.subject)), []).append((record, older))
     order = [*_TITLES]
     kinds = sorted(groups, key=lambda group: order.index(group[0]) if group[0] in order else len(order))
-    return tuple(_table(kind, part, groups[kind, part], choice) for kind, part in kinds)
+    tables = []
+    for part in parts(of_comparisons):
+        columns = replace(choice, measures=choice.measures or part.measures)
+        tables.append(_table("system", part.title, part.records, columns, part.remarks))
+    for kind, of in kinds:
+        title = _TITLES.get(kind, kind.capitalize()) + (f": {of}" if of else "")
+        tables.append(_table(kind, title, groups[kind, of], choice))
+    return tuple(tables)
 
 
 def newest(records: Iterable[Record]) -> list[tuple[Record, int]]:
@@ -180,7 +194,9 @@ def _identity(subject: Subject) -> dict[str, Any]:
     return asked
 
 
-def _table(kind: str, part: str, group: Sequence[tuple[Record, int]], choice: Choice) -> Table:
+def _table(
+    kind: str, title: str, group: Sequence[tuple[Record, int]], choice: Choice, remarks: tuple[str, ...] = ()
+) -> Table:
     records = [record for record, _ in group]
     footnotes = Footnotes()
     columns = _columns(records, footnotes, choice)
@@ -213,7 +229,7 @@ def _table(kind: str, part: str, group: Sequence[tuple[Record, int]], choice: Ch
     ]
     return Table(
         kind=kind,
-        title=_TITLES.get(kind, kind.capitalize()) + (f": {part}" if part else ""),
+        title=title,
         stub=(kind, *keys, *(["environment"] if len(environments) > 1 else [])),
         common=common,
         columns=tuple(columns.values()),
@@ -224,14 +240,15 @@ def _table(kind: str, part: str, group: Sequence[tuple[Record, int]], choice: Ch
         environments=environments,
         superseded=sum(older for _, older in group),
         embedded=tuple(dict.fromkeys(r.protocol.name for r in records if r.details.get("world") == "embedded")),
+        remarks=remarks,
     )
 
 
 def _column_key(record: Record) -> tuple[str, ...]:
     if is_published(record.subject):
         return record.measure.name, record.measure.unit, PUBLISHED, ""
-    fingerprint = "" if is_case(record.subject) else record.protocol.fingerprint
-    return record.measure.name, record.measure.unit, record.protocol.name, fingerprint
+    alike = is_case(record.subject) or is_of_comparison(record.subject)
+    return record.measure.name, record.measure.unit, record.protocol.name, "" if alike else record.protocol.fingerprint
 
 
 def row_key(record: Record) -> str:
@@ -312,12 +329,13 @@ def _legend(records: Sequence[Record]) -> str:
 
 
 def _unequal_n(records: Sequence[Record]) -> list[str]:
-    """Warn where rivals rest on unlike numbers of videos; rounds of a benchmark differ by nature."""
+    """Warn where rivals rest on unlike numbers of videos; rounds of a benchmark and of rates differ anyway."""
     sizes: dict[tuple[str, ...], set[int]] = {}
     for record in records:
         if (
             record.status == "ok"
             and record.measure.better != "neither"
+            and not record.measure.unit.endswith("/s")
             and not (is_case(record.subject) or is_published(record.subject))
         ):
             sizes.setdefault(contest(record), set()).add(record.n)

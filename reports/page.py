@@ -87,7 +87,7 @@ def page(
             last=times[-1],
             leaders=_leaders(rows),
             verdicts=_verdicts(tables),
-            verdict_names=list(dict.fromkeys([*_VERDICTS, *(cell.verdict for cell in cells if cell.verdict)])),
+            verdict_names=list(dict.fromkeys([*_VERDICTS, *(cell.verdict for cell in cells if _is_to_baseline(cell))])),
             gaps=_gaps(tables),
             protocols=_protocols(cells_measured),
             environments=environments,
@@ -134,9 +134,13 @@ def _verdicts(tables: Sequence[Table]) -> list[tuple[str, str, Counter[str]]]:
     counts: dict[tuple[str, str], Counter[str]] = {}
     for table in tables:
         for cell in table.cells:
-            if cell.verdict and cell.record.subject.name != cell.record.details.get("baseline"):
+            if _is_to_baseline(cell) and cell.record.subject.name != cell.record.details["baseline"]:
                 counts.setdefault((table.title, cell.record.subject.name), Counter())[cell.verdict] += 1
     return [(table, name, counter) for (table, name), counter in counts.items()]
+
+
+def _is_to_baseline(cell: Cell) -> bool:
+    return bool(cell.verdict) and "baseline" in cell.record.details
 
 
 def _gaps(tables: Sequence[Table]) -> list[Gap]:

@@ -12,6 +12,8 @@ _LADDERS = {
     "FLOP/s": tuple((factor, f"{prefix}FLOP/s") for factor, prefix in _DECIMAL),
     "B/s": tuple((factor, f"{prefix}B/s") for factor, prefix in _DECIMAL),
 }
+YES_OR_NO = "yes or no"
+"""The unit of 1 and 0 where they say whether something is so."""
 THIN_SPACE = "\u202f"  # between thousands: a comma would run into the interval's own
 _MOST_DIGITS = 6  # however narrow the interval, nobody reads more
 _DIGITS_WITHOUT_INTERVAL = 4
@@ -56,6 +58,8 @@ def write(value: float, low: float | None, high: float | None, scale: Scale) -> 
 
     Without an interval: whole numbers in full, others to four significant digits.
     """
+    if scale.unit == YES_OR_NO:
+        return Written("yes" if value else "no", "")
     ends = () if low is None or high is None else (low / scale.factor, high / scale.factor)
     numbers = (value / scale.factor, *ends)
     decimals = _decimals(numbers)

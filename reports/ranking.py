@@ -90,12 +90,13 @@ def standings(records: Sequence[Record]) -> list[Standing]:
 
 
 def _may_be_ranked(record: Record) -> bool:
-    """Not where no way is better, where a network of random weights judged, or of what papers say.
+    """Not where no way is better, where a network of random weights judged, where its maker says no, or of papers.
 
     A paper tells of its protocol in words, which nobody can hold against another's.
     """
     random_weights = record.details.get("protocol", {}).get("random_weights")
-    return record.measure.better != "neither" and random_weights is None and not is_published(record.subject)
+    may = random_weights is None and record.details.get("ranks") is not False
+    return may and record.measure.better != "neither" and not is_published(record.subject)
 
 
 def _stands(rival: Record, best: Record) -> Rank:

@@ -16,7 +16,8 @@ RANKING = (
 
 def origin(table: Table) -> list[str]:
     """Sentences on what the whole table is about: the world it holds in, and what all rows have in common."""
-    sentences = [f"{EMBEDDED} ({', '.join(table.embedded)})."] if table.embedded else []
+    sentences = [*table.remarks]
+    sentences += [f"{EMBEDDED} ({', '.join(table.embedded)})."] if table.embedded else []
     pairs = [f"{key} {text}" for key, text in table.common.items()]
     if len(table.environments) == 1:
         pairs.append(f"environment {table.environments[0]}")

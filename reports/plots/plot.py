@@ -1,5 +1,6 @@
 """A plot of values over two axes, with every position in percent: it stretches from a phone to a printed page."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,9 +25,11 @@ class Value:
     """Lower end of the interval of y."""
     high: float | None
     said: str
-    """All that a reader is told about it, as one line: who, where, how much."""
+    """All that a reader is told about it, as one line: who, where, how much; empty for no mark on its line."""
     anchor: str
     """Of the row that it comes from."""
+    line: str = ""
+    """Which of its series' lines goes through it."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def draw(
         x: what lies along the width.
         y: what lies along the height.
         series: values by the name of their series, at least one.
-        joined: whether the values of a series are points on a line, in the order of x.
+        joined: whether the values of a series are points on lines, in the order of x.
         guides: lines beside the values.
         bands: from where to where on the x axis.
         remarks: sentences below it.
@@ -192,13 +195,15 @@ def _number(tick: float, digits: int) -> str:
 
 def _series(place: _Place, index: int, name: str, values: Sequence[Value], *, joined: bool) -> Series:
     ordered = sorted(values, key=lambda value: value.x) if joined else values
-    marks = tuple(_mark(place, value) for value in ordered)
+    lines: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for value in ordered:
+        lines[value.line].append(place(value.x, value.y))
     return Series(
         name=name,
         colour=index % STYLES,
         shape=(index + index // STYLES) % STYLES,
-        marks=marks,
-        strokes=_strokes([(mark.x, mark.y) for mark in marks]) if joined else (),
+        marks=tuple(_mark(place, value) for value in ordered if value.said),
+        strokes=tuple(stroke for points in lines.values() for stroke in _strokes(points)) if joined else (),
     )
 
 

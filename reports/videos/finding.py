@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidgauge.record import Record, Subject
+from vidgauge.reports.axes import is_number
+from vidgauge.reports.one_budget import is_of_comparison
+from vidgauge.reports.ranking import canonical
 from vidgauge.reports.videos.reading import is_video
 
 _REFERENCE = "real"
@@ -26,6 +29,8 @@ class VideoSet:
     """Each video by its path inside the set, sorted."""
     folder: Path | None
     """Where they lie; None where no such folder is here."""
+    group: str = ""
+    """Sets of one group stand side by side, where their videos have the same names."""
 
 
 def video_sets(records: Iterable[Record], near: Path) -> list[VideoSet]:
@@ -37,15 +42,35 @@ def video_sets(records: Iterable[Record], near: Path) -> list[VideoSet]:
             working directory.
     """
     named: dict[tuple[str, ...], str] = {}
+    groups: dict[tuple[str, ...], str] = {}
     subjects = {record.subject.model_dump_json(): record.subject for record in records}
     for side in _SIDES:
-        for subject in subjects.values():
+        for subject in _of_first_seeds(subjects.values()):
             paths = _paths(subject, side)
             if paths and "generated" in subject.config:
                 named.setdefault(paths, _name(subject, side, paths))
+                groups.setdefault(paths, "" if side == _REFERENCE else str(subject.config.get("group", "")))
     places = [Path.cwd(), near.absolute(), *near.absolute().parents]
     several = {name for name, count in Counter(named.values()).items() if count > 1}
-    return [_video_set(", ".join(paths) if name in several else name, paths, places) for paths, name in named.items()]
+    return [
+        _video_set(", ".join(paths) if name in several else name, paths, places, groups[paths])
+        for paths, name in named.items()
+    ]
+
+
+def _of_first_seeds(subjects: Iterable[Subject]) -> list[Subject]:
+    """Without other seeds of what a comparison made with several: videos of all would be too many to look at."""
+    first: dict[str, Subject] = {}
+    for subject in subjects:
+        seed = subject.config.get("seed")
+        several = is_of_comparison(subject) and is_number(seed)
+        apart = ("seed", "generated") if several else ()
+        alike = {key: value for key, value in subject.config.items() if key not in apart}
+        key = canonical([subject.kind, subject.name, alike])
+        if several and seed < first.get(key, subject).config["seed"]:
+            first[key] = subject
+        first.setdefault(key, subject)
+    return list(first.values())
 
 
 def _paths(subject: Subject, side: str) -> tuple[str, ...]:
@@ -59,10 +84,13 @@ def _paths(subject: Subject, side: str) -> tuple[str, ...]:
 def _name(subject: Subject, side: str, paths: Sequence[str]) -> str:
     if side == _REFERENCE:
         return "real"
+    if is_of_comparison(subject):
+        videos = str(subject.config.get("videos", ""))
+        return subject.name + videos.removeprefix("samples") if subject.kind == "system" else videos
     return subject.name if side == "generated" and "versus" not in subject.config else Path(paths[0]).name
 
 
-def _video_set(name: str, paths: tuple[str, ...], places: Sequence[Path]) -> VideoSet:
+def _video_set(name: str, paths: tuple[str, ...], places: Sequence[Path], group: str) -> VideoSet:
     files: dict[str, Path] = {}
     folder = None
     for given in paths:
@@ -70,7 +98,7 @@ def _video_set(name: str, paths: tuple[str, ...], places: Sequence[Path]) -> Vid
         if here is not None:
             folder = folder or (here if here.is_dir() else here.parent)
             files |= dict(_listed(here))
-    return VideoSet(name, paths, dict(sorted(files.items())), folder)
+    return VideoSet(name, paths, dict(sorted(files.items())), folder, group)
 
 
 def _listed(here: Path) -> Iterator[tuple[str, Path]]:

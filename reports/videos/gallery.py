@@ -113,7 +113,7 @@ def _alike(sets: Sequence[VideoSet], scenes: int) -> list[list[VideoSet]]:
     for each in sets:
         for group in groups:
             common = set.intersection(*({_stem(name) for name in one.files} for one in [*group, each]))
-            if len(common) >= min(scenes, len(group[0].files)):
+            if each.group == group[0].group and len(common) >= min(scenes, len(group[0].files)):
                 group.append(each)
                 break
         else:

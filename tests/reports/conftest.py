@@ -291,6 +291,11 @@ def write_clip(path: Path, level: int, frames: int = 8, fps: int = 8) -> None:
         container.mux(stream.encode(None))
 
 
+@pytest.fixture(name="write_clip")
+def write_clip_fixture() -> Callable[..., None]:
+    return write_clip
+
+
 @pytest.fixture
 def shown_videos(tmp_path: Path) -> list[Record]:
     """Two systems' videos of the same names beside real ones of others, with captions; one file is none."""

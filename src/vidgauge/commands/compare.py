@@ -29,6 +29,8 @@ def compare(
     from vidgauge.bench.studies.compare.recipe import find_recipe
     from vidgauge.bench.studies.compare.study import RECORDS, Study
     from vidgauge.reports.files import FILES, write_report
+    from vidgauge.reports.layouts import LAYOUTS
+    from vidgauge.store import Store
 
     chosen = find_recipe(recipe)
     folder = out or Path(f"vidgauge-compare-{chosen.name}")
@@ -49,5 +51,7 @@ def compare(
             list(FILES),
             advance=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    with Store(folder / RECORDS, must_exist=True) as store:
+        typer.echo(LAYOUTS["compare"](list(store)))
     for path in paths.values():
         typer.echo(path)
