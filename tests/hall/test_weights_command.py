@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from vidgauge.cli import run
 from vidgauge.metrics.networks import build_network
 from vidgauge.metrics.weights import CARDS
+from vidgauge.reference_models import shipped
 from vidgauge.weights import WeightsCard, cache_folder, conversion, sha256
 from vidgauge.weights import fetching as fetching_module
 
@@ -61,7 +62,8 @@ def test_the_list_says_everything_that_a_card_and_the_machine_know(
     remote: WeightsCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states = listed(capsys)
-    assert states.keys() == set(CARDS.names())
+    assert states.keys() == {*CARDS.names(), *shipped.names()}
+    assert all(states[name]["verified"] and states[name]["network"] == name for name in shipped.names())
     i3d = states["i3d-torchscript"]
     assert (i3d["network"], i3d["digest"], i3d["bytes"], i3d["path"]) == ("i3d", "stated", 51235320, "")
     assert "fvd.stylegan-v" in i3d["protocols"]
