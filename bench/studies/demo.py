@@ -93,13 +93,12 @@ def sample_and_score(folder: Path, store: Store, lanes: Lanes, tell: Tell, sampl
     systems = [partial(_system, folder, name, samples) for name in names()]
     # The first to be scored leaves the features of the real set to those that come last.
     jobs: list[Job] = [stand_ins[0], *systems, *stand_ins[1:]]
-    results: dict[int, list[Record]] = {}
-    for number, (records, environment) in lanes.run(jobs, tell):
-        results[number] = records
-        for record in records:
-            store.add(record, environment)
+    results: dict[int, tuple[list[Record], Environment]] = dict(lanes.run(jobs, tell))
     order = [0, *range(1 + len(systems), len(jobs)), *range(1, 1 + len(systems))]
-    return [record for number in order for record in results[number]]
+    found = [(record, results[number][1]) for number in order for record in results[number][0]]
+    for record, environment in found:  # in this order on the page as well, whichever was done first
+        store.add(record, environment)
+    return [record for record, _ in found]
 
 
 def state_cards(store: Store) -> list[Record]:

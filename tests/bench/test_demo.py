@@ -54,7 +54,7 @@ def records(folder: Path) -> list[Record]:
         records = sample_and_score(
             folder / "videos", store, Lanes(1, float("inf")), lambda share, _: told.append(share), samples=2
         )
-        assert {one.model_dump_json() for one in store} == {one.model_dump_json() for one in records}
+        assert [one.model_dump_json() for one in store] == [one.model_dump_json() for one in records]
     assert told == sorted(told)
     assert told[-1] == 1
     return records
