@@ -122,6 +122,10 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
+def _signed(value: float) -> str:
+    return ("+" if value >= 0 else "") + _number(value)
+
+
 def _value(record: Record) -> str:
     return escape(record.reason) if record.value is None else _number(record.value)
 
@@ -142,7 +146,7 @@ def _reaction(sensitivity: Record | None) -> list[str]:
     if sensitivity is None:
         return ["", "", ""]
     seen, worst = sensitivity.details["seen_from"], sensitivity.details["reactions"][-1]
-    ends = f"{worst:+.1f}"
+    ends = _signed(worst)
     if seen is not None and worst < 0:
         ends = f"**{ends}: for the better**"
     return ["not seen" if seen is None else f"{seen:g}", ends, _value(sensitivity)]
@@ -158,5 +162,5 @@ def _added(record: Record | None) -> str:
         return ""
     relative = record.details["relative"]
     interval = _interval(record)
-    spreads = f"{record.value:+.3g}" + (f" ({interval})" if interval else "")
+    spreads = _signed(record.value) + (f" ({interval})" if interval else "")
     return spreads if relative is None else f"{spreads}, {relative:+.0%}"

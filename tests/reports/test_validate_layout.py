@@ -63,8 +63,8 @@ def test_what_is_found_stands_in_tables() -> None:
     )
     assert "| fvd.mine | 2 | 1 to 3 | 1.5 | 0.5 to 2.5 | 0.5 |" in lines
     assert "**fvd.mine: lower is better**" in lines
-    assert "| warp | spatial | 5 (4 to 6) | 4,321 | not seen | +3.0 | 0.25 | 1 | none |" in lines
-    assert "| wobble | both | 5 (4 to 6) | 4,321 | 0.5 | **-7.0: for the better** | 0.25 | 1 | 0.5 > 1 |" in lines
+    assert "| warp | spatial | 5 (4 to 6) | 4,321 | not seen | +3 | 0.25 | 1 | none |" in lines
+    assert "| wobble | both | 5 (4 to 6) | 4,321 | 0.5 | **-7: for the better** | 0.25 | 1 | 0.5 > 1 |" in lines
     assert "| fvd.mine | 2 | 0.5 | 4 | +0.1 (-0.2 to 0.4) | +6, +50% |" in lines
     assert "- absent: no weights" in lines
     assert not any("absent" in line for line in lines if line.startswith("|"))
