@@ -12,6 +12,7 @@ from vidgauge.reports.comparison import EVERYTHING, Table, compare
 from vidgauge.reports.latex import HEAD as LATEX_MARK
 from vidgauge.reports.latex import write_latex
 from vidgauge.reports.markdown import write_markdown
+from vidgauge.reports.one_budget import heading
 from vidgauge.reports.page import page
 from vidgauge.reports.videos.gallery import SCENES, galleries
 from vidgauge.store import Store, to_pandas, to_parquet
@@ -77,7 +78,10 @@ def write_report(
 
     write: dict[str, Callable[[], str | bytes]] = {
         "html": lambda: page(
-            records, environments, store.name, galleries(measured, store.absolute().parent, videos, advance)
+            records,
+            environments,
+            heading(records) or store.name,
+            galleries(measured, store.absolute().parent, videos, advance),
         ),
         "markdown": lambda: MARKDOWN_MARK + write_markdown(tables()),
         "latex": lambda: write_latex(tables()),

@@ -44,6 +44,13 @@ def is_of_comparison(subject: Subject) -> bool:
     return "recipe" in subject.config
 
 
+def heading(records: Sequence[Record]) -> str | None:
+    """What a page of nothing but one comparison is called; None for any other."""
+    recipes = {str(record.subject.config.get("recipe")) for record in records if is_of_comparison(record.subject)}
+    whole = all(is_of_comparison(record.subject) for record in records)
+    return f"Compared by recipe {recipes.pop()}" if whole and len(recipes) == 1 else None
+
+
 def parts(found: Sequence[Found]) -> Iterator[Part]:
     """All tables of comparisons, group after group.
 
@@ -107,11 +114,7 @@ class _Group:
         """Differences of systems that stand beside each other, with verdicts."""
         if not self._pairs:
             return None
-        records = []
-        for each in self._pairs:
-            p = each[0].details.get("p")
-            facts = {"less": each[0].subject.config["less"]} | ({"p": f"{p:.1g}"} if is_number(p) else {})
-            records.append(self._shown(each, facts))
+        records = [self._shown(each, {"less": each[0].subject.config["less"]}) for each in self._pairs]
         ranks = all(each[0].details.get("ranks") for each in self._pairs)
         remarks = (
             f"T{TOY[1:]}.",
@@ -145,6 +148,8 @@ class _Group:
             return whole or lost or found[0]
         records = [record for record, _ in found]
         values = [record.value for record in records if record.value is not None]
+        if len(set(values)) == 1:
+            return found[0]
         seeds = _listed([record.subject.config["seed"] for record in records])
         first = records[0].model_dump(include={"measure", "protocol", "environment", "code", "run", "time", "subject"})
         mean = Record(

@@ -53,7 +53,7 @@ class Design:
     """Of a joint training step."""
     images: int = 8
     """Joined to each clip. A step has 48 frames then: as many as three clips have."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     ema: float = 0.995
     unconditional: float = 0.1
     """How often captions are left out in training, for classifier-free guidance."""

@@ -15,9 +15,9 @@ step, steps, optimiser, learning rate, average, noise levels and sampler. Parame
 ``vidgauge list systems --json`` and ``build_network(name).cost(shape)`` say how much. The groups meet:
 ``attention-factorised`` is ``conv1x3x3`` and ``joint`` is ``pseudo3d``, each under the name that its group has for it.
 
-The error is that of v, but what the network gives is x: v holds the noise, of which an image of 4 x 4 patches has more
-than the first width can carry, and short training ends in noise (Salimans and Ho, arXiv 2202.00512, section 4: either
-gives the other).
+The network gives x, and its error is that of x: v holds the noise, of which a patch has more numbers than the first
+width can carry, so that short training by the error of v ends in noise (Salimans and Ho, arXiv 2202.00512, section 4:
+either gives the other).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,8 +48,8 @@ from vidgauge.reference_models.text import WordEncoder, dropped
 from vidgauge.reference_models.video_ldm.weights import image_modules, temporal_modules
 
 CLEANEST = 4.0
-"""The largest log-SNR that is trained on and sampled at: the error of v counts 1 / sigma^2 times that of x, and more
-weight on what hardly has noise takes longer to learn."""
+"""The largest log-SNR that is trained on and sampled at: of what has hardly any noise x would be a copy, for which the
+first width is too small."""
 
 
 class Ablation(Pipeline):
@@ -115,7 +115,7 @@ class Ablation(Pipeline):
         eps, level = step.noise(x), self.schedule.draw(len(x), step.generator).on(x.device)
         keep_b = torch.rand(len(x), generator=step.generator) >= self.design.unconditional
         found = self.network(level.noised(x, eps), level.told_b, *self._texts(clips.captions, keep_b))
-        return loss("x", found, x, eps, level, "v")
+        return loss("x", found, x, eps, level)
 
     def _texts(self, captions: Sequence[str], keep_b: Tensor) -> list[Tensor]:
         """What the image model and what is over time are told; nothing of those that are not kept."""

@@ -46,6 +46,8 @@ def video_sets(records: Iterable[Record], near: Path) -> list[VideoSet]:
     subjects = {record.subject.model_dump_json(): record.subject for record in records}
     for side in _SIDES:
         for subject in _of_first_seeds(subjects.values()):
+            if side == _REFERENCE and is_of_comparison(subject):
+                continue  # other scenes than all the rest, which answers one list of captions
             paths = _paths(subject, side)
             if paths and "generated" in subject.config:
                 named.setdefault(paths, _name(subject, side, paths))

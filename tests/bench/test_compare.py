@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor, nn
 
 from vidgauge.bench.contests.learning_sets import BASELINES
@@ -225,6 +226,11 @@ def test_three_seeds_rank_and_their_spread_is_in_the_interval(greys: Path) -> No
     mean = named(records, "fvd", seed=None, seeds=[0, 1, 2], videos="samples")
     assert set(mean) == {"grey/tiny", "slow/tiny"}
     assert mean["grey/tiny"].details["n_seeds"] == 3
+    mean_throughput = named(records, "training_throughput", seed=None)["grey/tiny"]
+    of_seeds = [named(records, "training_throughput", seed=seed)["grey/tiny"].value for seed in (0, 1, 2)]
+    reach = stats.t.ppf(0.975, 2) * stats.sem(of_seeds)
+    assert mean_throughput.value == pytest.approx(np.mean(of_seeds))
+    assert mean_throughput.high == pytest.approx(np.mean(of_seeds) + reach)
     (between,) = (one for one in records if "less" in one.subject.config)
     assert between.details["ranks"] is True
     assert between.subject.config["seed"] is None

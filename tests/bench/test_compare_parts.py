@@ -38,9 +38,11 @@ TABLE: dict[str, Any] = {
 
 
 def test_the_recipes_hold_what_the_study_promises() -> None:
-    quick, standard, ucf101 = (RECIPES[name] for name in ("quick", "standard", "ucf101"))
+    quick, layers, standard, ucf101 = (RECIPES[name] for name in ("quick", "layers", "standard", "ucf101"))
     assert [group.begin for group in quick.groups] == ["shipped"]
-    assert (quick.samples, len(quick.seeds), quick.tuning.clips) == (128, 1, 0)
+    assert (quick.samples, len(quick.seeds), quick.tuning.clips, quick.temporal_off) == (128, 1, 0, True)
+    assert standard.groups[1:] == layers.groups
+    assert len(layers.seeds) == 3
     for recipe in (standard, ucf101):
         assert len(recipe.seeds) == 3
         assert {group.begin for group in recipe.groups} == {"new"}

@@ -15,13 +15,15 @@ from vidgauge.bench.studies.compare.records import Ledger, of_system
 from vidgauge.bench.studies.compare.sampling import in_format
 from vidgauge.bench.studies.compare.scoring import FEATURES, first_score, kinds, unit_of
 from vidgauge.bench.studies.compare.seeds import ENOUGH, over_seeds, standard_error
+from vidgauge.bench.studies.compare.trained import THROUGHPUT, training_unit
 from vidgauge.record import Record
 
+_LEVEL = 0.95
 NO_RANKING = "one seed is no ranking: another may well have ended in another order"
 
 
 def compare_neighbours(recipe: Recipe, group: Group, data: Data, out: Path, ledger: Ledger) -> None:
-    """Keep the means over seeds of a group's scores, and the differences of neighbours, the best first.
+    """Keep the means over seeds of a group's scores and throughput, and the differences of neighbours, the best first.
 
     Systems without a value by the first protocol have no place in the order, and no neighbours.
     """
@@ -48,24 +50,33 @@ def order(recipe: Recipe, group: Group, ledger: Ledger) -> list[str]:
 
 
 def _means(recipe: Recipe, group: Group, system: str, ledger: Ledger) -> list[Record]:
-    """Of each protocol and kind of videos, where there are several seeds and all have a value with an interval."""
+    """Of throughput, and of each protocol and kind of videos where all seeds have a value with an interval."""
     if len(recipe.seeds) == 1:
         return []
-    means = []
+    everyone = [Entrant(group, system, seed) for seed in recipe.seeds]
+    means = [_mean_throughput(recipe, everyone, ledger)]
     for kind in kinds(recipe):
-        of_seeds = [ledger.of(unit_of(Entrant(group, system, seed), kind)) for seed in recipe.seeds]
+        of_seeds = [ledger.of(unit_of(entrant, kind)) for entrant in everyone]
         for records in zip(*of_seeds, strict=True):
             if all(record.low is not None for record in records):
                 subject = of_system(recipe, group, system, None, seeds=list(recipe.seeds), videos=kind)
-                means.append(records[0].model_copy(update={"subject": subject} | _over_seeds(records)))
+                mean = _over_seeds(records, [*map(standard_error, records)], records[0].level or _LEVEL)
+                means.append(records[0].model_copy(update={"subject": subject} | mean))
     return means
 
 
-def _over_seeds(records: Sequence[Record]) -> dict[str, Any]:
+def _mean_throughput(recipe: Recipe, everyone: Sequence[Entrant], ledger: Ledger) -> Record:
+    """Each seed was one run, of which the error is not known: the interval has the seeds' spread alone."""
+    units = [ledger.of(training_unit(entrant)) for entrant in everyone]
+    records = [record for unit in units for record in unit if record.measure == THROUGHPUT]
+    subject = of_system(recipe, everyone[0].group, everyone[0].system, None, seeds=list(recipe.seeds))
+    mean = _over_seeds(records, [0.0] * len(records), _LEVEL)
+    return records[0].model_copy(update={"subject": subject} | mean)
+
+
+def _over_seeds(records: Sequence[Record], errors: Sequence[float], level: float) -> dict[str, Any]:
     """Fields of the mean's record."""
-    level = records[0].level
-    assert level is not None
-    found = over_seeds([_value(record) for record in records], [*map(standard_error, records)], level)
+    found = over_seeds([_value(record) for record in records], errors, level)
     details = {
         "values": [record.value for record in records],
         "between_seeds": found.between,
@@ -89,9 +100,10 @@ def _difference(recipe: Recipe, group: Group, pair: tuple[str, str], data: Data,
         common = {"environment": ledger.environment.fingerprint, "code": ledger.environment.code, "run": ledger.run}
         found.append(Record(subject=subject, **common, **fields))
     whole = found[0]
-    if len(found) > 1 and all(record.low is not None for record in found):
+    if len(found) > 1 and whole.level and all(record.low is not None for record in found):
         subject = of_system(recipe, group, pair[0], None, seeds=list(recipe.seeds), videos=SAMPLES, less=pair[1])
-        whole = whole.model_copy(update={"subject": subject} | _over_seeds(found))
+        mean = _over_seeds(found, [*map(standard_error, found)], whole.level)
+        whole = whole.model_copy(update={"subject": subject} | mean)
     measure = first_score(ledger, unit_of(Entrant(group, pair[0], recipe.seeds[0])))
     assert measure is not None
     ranks = len(recipe.seeds) >= ENOUGH

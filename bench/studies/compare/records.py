@@ -11,7 +11,8 @@ begin and seed, which is None for what holds for all seeds:
   ranking, three;
 - ``loss``: of the last phase at its end; ``details`` has "curve", {phase: [[steps, seconds, loss], ...]}, the losses
   and steps of all phases, seconds, the learning rates' factor and how it was chosen;
-- ``training_throughput``, clips and images a second over all phases, and ``training_flops``;
+- ``training_throughput``, clips and images a second over all phases, with several seeds also their mean, and
+  ``training_flops``;
 - seed None: ``latency`` of one video, ``first_frame``, ``streams``, ``peak_memory``, ``parameters`` and
   ``sampling_flops``.
 

@@ -20,7 +20,7 @@ from vidgauge.bench.studies.compare.recipe import PROTOCOLS, Recipe
 from vidgauge.bench.studies.compare.records import Ledger
 from vidgauge.bench.studies.compare.sampling import in_format, sampling
 from vidgauge.bench.studies.compare.scoring import kinds, score_set, scored
-from vidgauge.bench.studies.compare.trained import training_records
+from vidgauge.bench.studies.compare.trained import training_records, training_unit
 from vidgauge.bench.studies.compare.training import training
 from vidgauge.bench.studies.compare.tuning import Tuning
 from vidgauge.environment import Environment
@@ -126,7 +126,7 @@ class Study:
                 jobs.append(training(entrant, *rule, self._out / entrant.folder, self._device))
         lanes.finish(jobs, tell)
         for entrant in self._everyone:
-            if not ledger.has(unit := f"train {entrant.folder}"):
+            if not ledger.has(unit := training_unit(entrant)):
                 ledger.add(unit, self._training_records(entrant, ledger))
 
     def _training_records(self, entrant: Entrant, ledger: Ledger) -> list[Any]:

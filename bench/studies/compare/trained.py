@@ -22,6 +22,11 @@ _RULES: dict[str, dict[str, object]] = {
 }
 
 
+def training_unit(entrant: Entrant) -> str:
+    """What the unit of its training records is called."""
+    return f"train {entrant.folder}"
+
+
 def training_records(
     recipe: Recipe, entrant: Entrant, known: Known, trained: Path, tuning: dict[str, Any], environment: Environment
 ) -> list[Record]:
