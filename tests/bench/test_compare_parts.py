@@ -19,7 +19,7 @@ from vidgauge.bench.studies.compare.lanes import Lanes, TimeUpError, part
 from vidgauge.bench.studies.compare.neighbours import verdict
 from vidgauge.bench.studies.compare.recipe import Budget, Recipe, find_recipe, parse_recipe
 from vidgauge.bench.studies.compare.records import Ledger
-from vidgauge.bench.studies.compare.seeds import over_seeds, standard_error
+from vidgauge.bench.studies.compare.seeds import in_common, over_seeds, standard_error
 from vidgauge.bench.studies.recipes import RECIPES
 from vidgauge.bench.whole_pipeline import WholePipeline
 from vidgauge.environment import Environment
@@ -105,6 +105,11 @@ def test_a_share_of_a_budget_is_of_its_kind() -> None:
     assert [str(Budget(seconds=60)), str(Budget(flops=2e13)), str(Budget(samples=5000))] == [
         "60 s", "2e+13 FLOPs", "5,000 samples"
     ]  # fmt: skip
+
+
+def test_what_is_said_of_one_seed_is_not_said_of_the_mean() -> None:
+    said = [["embedded world", "p = 0.01 that ..."], ["p = 0.4 that ...", "embedded world"]]
+    assert in_common(said) == ["embedded world"]
 
 
 def test_one_value_keeps_its_interval_and_seeds_that_differ_widen_it() -> None:

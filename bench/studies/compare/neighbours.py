@@ -14,7 +14,7 @@ from vidgauge.bench.studies.compare.recipe import Group, Recipe
 from vidgauge.bench.studies.compare.records import Ledger, of_system
 from vidgauge.bench.studies.compare.sampling import in_format
 from vidgauge.bench.studies.compare.scoring import FEATURES, first_score, kinds, unit_of
-from vidgauge.bench.studies.compare.seeds import ENOUGH, over_seeds, standard_error
+from vidgauge.bench.studies.compare.seeds import ENOUGH, in_common, over_seeds, standard_error
 from vidgauge.bench.studies.compare.trained import THROUGHPUT, training_unit
 from vidgauge.record import Record
 
@@ -84,7 +84,7 @@ def _over_seeds(records: Sequence[Record], errors: Sequence[float], level: float
         "degrees_of_freedom": min(found.freedom, 1e6),
         "n_seeds": len(records),
         "world": records[0].details.get("world"),
-        "notes": records[0].details.get("notes", []),
+        "notes": in_common([record.details.get("notes", []) for record in records]),
     }
     fields = {"value": found.value, "low": found.low, "high": found.high, "level": level, "no_interval": ""}
     return fields | {"n": min(record.n for record in records), "details": details}

@@ -56,3 +56,8 @@ def standard_error(record: Record) -> float:
     assert record.high is not None
     assert record.level is not None
     return (record.high - record.low) / (2 * NormalDist().inv_cdf(0.5 + record.level / 2))
+
+
+def in_common(notes: Sequence[Sequence[str]]) -> list[str]:
+    """The notes that hold for the values of all seeds: what is said of one of them, such as its p, is not."""
+    return [note for note in notes[0] if all(note in others for others in notes)]
