@@ -6,7 +6,7 @@ Fréchet distance. This says where, so that nobody takes a codec for a model's f
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -71,11 +71,28 @@ def differences(real: Sequence[Inspection], generated: Sequence[Inspection]) -> 
     return [difference for difference in kinds + lengths if difference is not None]
 
 
-def differences_at_a_glance(real: Sequence[Entry], generated: Sequence[Entry], workers: int) -> list[Difference]:
-    """The same from headers, packets and first frames of at most 256 videos of each set, evenly spread."""
-    chosen = [_spread(entries) for entries in (real, generated)]
-    seen = list(glance_at_videos([*chosen[0], *chosen[1]], workers))  # at once: each look starts its own processes
-    return differences(seen[: len(chosen[0])], seen[len(chosen[0]) :])
+def differences_at_a_glance(
+    real: Sequence[Entry], generated: Sequence[Entry], workers: int, known: Mapping[str, Inspection] | None = None
+) -> list[Difference]:
+    """The same from headers, packets and first frames of at most 256 videos of each set, evenly spread.
+
+    Args:
+        real: one set.
+        generated: the other.
+        workers: decoder processes; 0 looks in this one.
+        known: what is known of videos already, by where they lie; the others are opened.
+    """
+    chosen, told = [spread(entries) for entries in (real, generated)], dict(known or {})
+    unknown = [entry for entries in chosen for entry in entries if entry.where not in told]
+    for entry, video in zip(unknown, glance_at_videos(unknown, workers), strict=True):
+        told[entry.where] = video
+    return differences(*([told[entry.where] for entry in entries] for entries in chosen))
+
+
+def spread(entries: Sequence[Entry]) -> list[Entry]:
+    """The videos that a glance at a set is at: as many as tell it from others, evenly spread."""
+    count = min(len(entries), _GLANCES)
+    return [entries[index * len(entries) // count] for index in range(count)]
 
 
 def rate(fps: float | None) -> str:
@@ -153,8 +170,3 @@ def _by_chance(a: Counter[str], b: Counter[str]) -> float:
 def _differ(a: Counter[str], b: Counter[str]) -> bool:
     """Whether the shares do: by more than is tolerated and than chance makes, or in that nothing is common to both."""
     return not a.keys() & b.keys() or _distance(a, b) > max(_TOLERATED, _by_chance(a, b))
-
-
-def _spread(entries: Sequence[Entry]) -> list[Entry]:
-    count = min(len(entries), _GLANCES)
-    return [entries[index * len(entries) // count] for index in range(count)]

@@ -65,6 +65,25 @@ class Inspection:
     wrong: str | None = None
     """Why the video cannot be read; empty where it can."""
 
+    @classmethod
+    def of(
+        cls, entry: Entry, described: dict[str, Any], times: Sequence[float], digest: str | None = None
+    ) -> "Inspection":
+        """What the fields of a ``Description`` and the time of each frame tell of a video that can be read."""
+        fps = None if math.isnan(described["fps"]) else described["fps"]
+        size = described["height"], described["width"]
+        height, width = reversed(size) if described["rotation"] % 180 else size
+        return cls(
+            id=entry.id,
+            label=entry.label,
+            bytes=_bytes(entry.path),
+            frames=len(times),
+            seconds=len(times) / fps if fps else None,
+            uneven=_uneven(times),
+            digest=digest,
+            **described | {"width": width, "height": height, "fps": fps},
+        )
+
 
 def inspect_videos(entries: Sequence[Entry], workers: int) -> Iterator[Inspection]:
     """Decode each video from its first frame to its last, holding one frame at a time.
@@ -106,23 +125,7 @@ def _examined(entries: Sequence[Entry], job: Job, workers: int) -> Iterator[Insp
             yield Inspection(entry.id, entry.label, _bytes(entry.path), wrong=_reason(error, entry))
         else:
             description, digest, *times = items
-            yield _inspection(entry, description, digest, times)
-
-
-def _inspection(entry: Entry, described: dict[str, Any], digest: str | None, times: Sequence[float]) -> Inspection:
-    fps = None if math.isnan(described["fps"]) else described["fps"]
-    size = described["height"], described["width"]
-    height, width = reversed(size) if described["rotation"] % 180 else size
-    return Inspection(
-        id=entry.id,
-        label=entry.label,
-        bytes=_bytes(entry.path),
-        frames=len(times),
-        seconds=len(times) / fps if fps else None,
-        uneven=_uneven(times),
-        digest=digest,
-        **described | {"width": width, "height": height, "fps": fps},
-    )
+            yield Inspection.of(entry, description, times, digest)
 
 
 def _uneven(times: Sequence[float]) -> bool:

@@ -11,6 +11,7 @@ from vidgauge.datasets.cutting import Cutter
 from vidgauge.datasets.decoding_jobs import look, pick, whole
 from vidgauge.datasets.errors import VideoError
 from vidgauge.datasets.folder import Entry, reason_within
+from vidgauge.datasets.inspection import Inspection
 from vidgauge.datasets.isolation import Run, default_workers, isolated
 from vidgauge.errors import UsageError
 
@@ -31,6 +32,8 @@ class Clip:
     fps: float
     """Frames per second of the clip: the rule's, or the video's divided by the stride; ``nan`` where the video does
     not say."""
+    about: Inspection
+    """What the video is, as a glance at it tells."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,13 @@ def _clips_of(entry: Entry, rule: ClipRule | None, run: Run) -> Iterator[Clip]:
     except UsageError as error:  # a rule in time and a file without times
         raise VideoError(entry.path, str(error)) from error
     fps = rule.fps or description["fps"] / rule.stride
+    about = Inspection.of(entry, description, timestamps)
     before, again = -1, 0
     for window, clip_thwc in cutter.cut(run, pick, cutter.indices):
         again = again + 1 if window[0] == before else 0
         before = window[0]
         id_ = f"{entry.id}#{window[0]}" + (f".{again}" if again else "")
-        yield Clip(id_, entry, window[0], torch.from_numpy(clip_thwc), fps)
+        yield Clip(id_, entry, window[0], torch.from_numpy(clip_thwc), fps, about)
         del clip_thwc  # or it would be held while the next is made
 
 
@@ -108,7 +112,8 @@ def _whole(entry: Entry, run: Run) -> Iterator[Clip]:
     description, timestamps = run(look, entry.path)
     cutter = Cutter(lambda: iter([list(range(len(timestamps)))]), len(timestamps), entry.path)
     for _, clip_thwc in cutter.cut(run, whole):
-        yield Clip(entry.id, entry, 0, torch.from_numpy(clip_thwc), description["fps"])
+        about = Inspection.of(entry, description, timestamps)
+        yield Clip(entry.id, entry, 0, torch.from_numpy(clip_thwc), description["fps"], about)
 
 
 def _answers(rule: ClipRule | None, strict: bool, run: Run, entry: Entry) -> Iterator[Clip | Failure]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from vidgauge.datasets.inspection import Inspection
 from vidgauge.metrics.statistic import Rows
 from vidgauge.metrics.uncertainty.chosen_rows import ChosenRows
 
@@ -40,6 +41,8 @@ class Evidence:
     """Clips that had been seen before, perhaps on another machine or device."""
     contents: list[str] = field(default_factory=list)
     """What the cache calls each clip's video."""
+    about: Mapping[str, Inspection] = field(default_factory=dict)
+    """What decoding told of some of the videos, by where they lie."""
 
     def __len__(self) -> int:
         return len(self.sources)

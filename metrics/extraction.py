@@ -5,13 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from vidgauge.datasets.clips import ClipRule
+from vidgauge.datasets.comparison import spread
 from vidgauge.datasets.folder import Entry
+from vidgauge.datasets.inspection import Inspection
 from vidgauge.datasets.loading import Clip, Failure, iterate_clips
 from vidgauge.errors import UsageError
 from vidgauge.metrics.evidence import Evidence
@@ -54,6 +58,8 @@ class Extraction:
     ) -> None:
         self._entries, self._clip_rule, self._ranks = entries, clip_rule, ranks
         self._videos = _videos(entries, clip_rule, ranks, advance)
+        self._glanced_at = {entry.where for entry in spread(entries)}
+        self._about: dict[str, Inspection] = {}
         self._lanes = [Lane(one, cache.shelf(one.seen, clip_rule), batch_size) for one in extractors]
         for lane in self._lanes:
             for path in references:
@@ -100,13 +106,20 @@ class Extraction:
             VidgaugeError: if another process failed.
         """
         with self._ranks.together():
-            _look(self._mine(), self._clip_rule, self._lanes, workers=workers, strict=strict, advance=advance)
+            how: dict[str, Any] = {"workers": workers, "strict": strict, "advance": advance, "notice": self._notice}
+            _look(self._mine(), self._clip_rule, self._lanes, **how)
         for lane in self._lanes:
             lane.meet(self._videos, self._ranks)
         _check_that_any_takes_them(self._lanes)
         if not self._ranks.first:
             return {}
-        return {lane.extractor.use: lane.evidence(self._entries, self._videos, captions) for lane in self._lanes}
+        evidence = {lane.extractor.use: lane.evidence(self._entries, self._videos, captions) for lane in self._lanes}
+        return {use: replace(one, about=self._about) for use, one in evidence.items()}
+
+    def _notice(self, clip: Clip) -> None:
+        """Remember what a video is, if anyone will ask: of all videos that would take memory."""
+        if clip.entry.where in self._glanced_at:
+            self._about[clip.entry.where] = clip.about
 
     def _mine(self) -> Iterator[tuple[Entry, str]]:
         """This process's files, and what tells their videos from others."""
@@ -144,6 +157,7 @@ def _look(
     workers: int,
     strict: bool,
     advance: Callable[[], None],
+    notice: Callable[[Clip], None],
 ) -> None:
     """Show the lanes what they have not seen."""
     expected = deque[str]()
@@ -161,11 +175,11 @@ def _look(
 
     with _crew(lanes) as (threads, shares), ExitStack() as whatever_happens:
         for lane in lanes:
-            lane.threads, lane.shares = threads, shares
+            lane.begin(threads, shares)
             whatever_happens.callback(lane.keep)
         found = iterate_clips(unseen(), clip_rule, workers=workers, strict=strict)
         for number, (_, of_one_file) in enumerate(groupby(found, key=lambda item: id(item.entry)), start=1):
-            _show(expected.popleft(), of_one_file, lanes)
+            _show(expected.popleft(), of_one_file, lanes, notice)
             if number % _FILES_BETWEEN_TRIMS == 0:
                 give_back()
             _check_that_any_takes_them(lanes)
@@ -192,12 +206,15 @@ def _crew(lanes: Sequence[Lane]) -> Iterator[tuple[Executor, int]]:
         torch.set_num_threads(cores)
 
 
-def _show(video: str, of_one_file: Iterator[Clip | Failure], lanes: Sequence[Lane]) -> None:
+def _show(
+    video: str, of_one_file: Iterator[Clip | Failure], lanes: Sequence[Lane], notice: Callable[[Clip], None]
+) -> None:
     failure = ""
     for item in of_one_file:
         if isinstance(item, Failure):
             failure = item.reason
             continue
+        notice(item)
         for lane in lanes:
             lane.add(video, item.frames_thwc)
     for lane in lanes:

@@ -41,13 +41,15 @@ class Lane:
     Args:
         extractor: the network.
         shelf: where its features are, and come to.
-        batch_size: clips it sees at once.
+        batch_size: clips it sees at once, at most.
     """
 
-    threads: Executor
+    _threads: Executor
     """Where it works, so that more can be decoded and resized meanwhile."""
-    shares: int
+    _shares: int
     """Into how many parts a batch is cut, one a thread."""
+    _batch: int
+    """Clips that it sees next."""
 
     def __init__(self, extractor: Extractor, shelf: Shelf, batch_size: int) -> None:
         self.extractor, self.shelf, self.batch_size = extractor, shelf, batch_size
@@ -77,6 +79,14 @@ class Lane:
         except UsageError as error:
             self.refusal = str(error)
 
+    def begin(self, threads: Executor, shares: int) -> None:
+        """Work in these threads from now on, on so many parts of a batch at once.
+
+        The first batch is one clip for each of them, and each further one twice the last, so that none waits for files
+        any longer than it must.
+        """
+        self._threads, self._shares, self._batch = threads, shares, min(shares, self.batch_size)
+
     def lacks(self, video: str) -> bool:
         """Whether it must see the video, and was not promised to."""
         return not self.refusal and video not in self._expected and video not in self.shelf
@@ -97,7 +107,7 @@ class Lane:
             self._run()
         self._waiting.append(prepared)
         self._open[-1].clips += 1
-        if len(self._waiting) == self.batch_size:
+        if len(self._waiting) == self._batch:
             self._run()
 
     def end(self, video: str, failure: str) -> None:
@@ -175,9 +185,9 @@ class Lane:
     def _run(self) -> None:
         if self._waiting:
             self._receive()
-            parts = equal_parts(len(self._waiting), min(self.shares, len(self._waiting)))
-            self._working = [self.threads.submit(self.extractor, self._waiting[part]) for part in parts]
-            self._waiting = []
+            parts = equal_parts(len(self._waiting), min(self._shares, len(self._waiting)))
+            self._working = [self._threads.submit(self.extractor, self._waiting[part]) for part in parts]
+            self._waiting, self._batch = [], min(2 * self._batch, self.batch_size)
 
     def _receive(self) -> None:
         working, self._working = self._working, []

@@ -124,7 +124,9 @@ def _records(
     # Of videos that are not here, nobody knows how they are coded.
     here = not any(videos.references for videos in sets.values())
     look = here and any(outcomes[name].sides for name in comparing)
-    unlike = unlikeness(sets["real"].entries, sets["generated"].entries, workers, features) if look else []
+    evidence = [one for outcome in outcomes.values() for one in outcome.sides.values()]
+    known = {where: video for one in evidence for where, video in one.about.items()}
+    unlike = unlikeness(sets["real"].entries, sets["generated"].entries, known, workers, features) if look else []
     notes = [note for videos in sets.values() for note in videos.notes]
     return [
         _record(

@@ -1,22 +1,30 @@
 """What sets generated videos apart from real ones besides their content, looked up once for each pair of sets."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vidgauge.datasets.comparison import differences_at_a_glance
 from vidgauge.datasets.folder import Entry
+from vidgauge.datasets.inspection import Inspection
 from vidgauge.files import whole_file
 from vidgauge.fingerprint import fingerprint
 from vidgauge.metrics.features import FeatureCache, makers
 
 
-def unlikeness(real: Sequence[Entry], generated: Sequence[Entry], workers: int, cache: FeatureCache) -> list[str]:
+def unlikeness(
+    real: Sequence[Entry],
+    generated: Sequence[Entry],
+    known: Mapping[str, Inspection],
+    workers: int,
+    cache: FeatureCache,
+) -> list[str]:
     """One note for each difference in coding, size, rate or length; distances react to them as they do to content.
 
     Args:
         real: the real videos.
         generated: the generated ones.
-        workers: files looked at at once.
+        known: what is known of some of them, by where they lie.
+        workers: files looked at at once, of the others.
         cache: where the answer is kept, for as long as no file has another size or time.
     """
     sides = [[_state(entry) for entry in side] for side in (real, generated)]
@@ -27,7 +35,7 @@ def unlikeness(real: Sequence[Entry], generated: Sequence[Entry], workers: int, 
         pass
     found = [
         f"real and generated videos differ in {difference}; a distance reacts to that as it does to content"
-        for difference in differences_at_a_glance(real, generated, workers)
+        for difference in differences_at_a_glance(real, generated, workers, known)
     ]
     with whole_file(path) as partial:
         partial.write_text(json.dumps(found), "utf-8")

@@ -138,7 +138,7 @@ def _parse_step(part: str, text: str) -> Step:
 
 
 def _unit(images_nchw: Tensor, dtype: torch.dtype) -> Tensor:
-    return images_nchw.to(dtype) / 255 if images_nchw.dtype == torch.uint8 else images_nchw
+    return images_nchw.to(dtype).div_(255) if images_nchw.dtype == torch.uint8 else images_nchw
 
 
 def _bytes(images_nchw: Tensor, kernel: Kernel, size: Size, dtype: torch.dtype) -> Tensor:  # noqa: ARG001 - stay bytes

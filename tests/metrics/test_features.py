@@ -122,6 +122,21 @@ def test_a_video_is_known_by_its_content(videos: Path, tmp_path: Path, decoded: 
     assert np.asarray(changed.outputs["mean_nd"])[4] == pytest.approx(np.asarray(first.outputs["mean_nd"])[3])
 
 
+def test_batches_grow_so_that_the_first_clip_waits_for_no_other(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    class Noting(Corners):
+        def __call__(self, clips_cthw: Sequence[torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+            sizes.append(len(clips_cthw))
+            return super().__call__(clips_cthw)
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    look(videos, tmp_path / "cache", network=Noting())
+    assert sizes == [1, 2, 3, 1]
+
+
 def test_another_way_of_looking_is_another_shelf(videos: Path, tmp_path: Path, decoded: list[str]) -> None:
     ways: list[dict[str, Any]] = [
         {},
