@@ -91,7 +91,7 @@ class Store:
         return to_pandas(self)
 
     def export_json(self, path: Path) -> None:
-        """Write records and environments as one JSON document with sorted keys."""
+        """Write records and environments as one JSON document: keys sorted, a record a line."""
         write_json(path, self, self.environments())
 
     def import_json(self, path: Path) -> int:
@@ -119,12 +119,15 @@ class Store:
 
 
 def write_json(path: Path, records: Iterable[Record], environments: Mapping[str, Environment]) -> None:
-    """Write records, and their environments by fingerprint, as one JSON document with sorted keys."""
-    document = {
-        "environments": {key: value.model_dump(mode="json") for key, value in environments.items()},
-        "records": [record.model_dump(mode="json") for record in records],
-    }
-    path.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write records, and their environments by fingerprint, as one JSON document: keys sorted, a record a line."""
+    described = (f"{json.dumps(key)}: {_line(value)}" for key, value in sorted(environments.items()))
+    listed = map(_line, records)
+    document = ['{"environments": {', ",\n".join(described), '}, "records": [', ",\n".join(listed), "]}"]
+    path.write_text("\n".join(document) + "\n", encoding="utf-8")
+
+
+def _line(model: Record | Environment) -> str:
+    return json.dumps(model.model_dump(mode="json"), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
 def read_json(path: Path) -> tuple[list[Record], dict[str, Environment]]:
