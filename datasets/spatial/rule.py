@@ -61,7 +61,8 @@ class Step:
             images_nchw = _ORDERS[self.order](images_nchw, self.kernel, fit.size, dtype)
         above, before = fit.corner
         beyond = wanted[1] - fit.size[1] + before, wanted[0] - fit.size[0] + above
-        return F.pad(images_nchw, (-before, beyond[0], -above, beyond[1]))  # a negative margin is a crop
+        margins = -before, beyond[0], -above, beyond[1]
+        return F.pad(images_nchw, margins) if any(margins) else images_nchw  # a negative margin is a crop
 
 
 @dataclass(frozen=True)

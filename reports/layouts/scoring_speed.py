@@ -9,7 +9,8 @@ from vidgauge.reports.markdown import escape
 _OURS = "vidgauge"
 _PART = "part_seconds"
 """Of a part that has no numbers."""
-_WHOLE = ("whole", "network alone", "decoding alone")
+_WHOLE = ("whole", "network alone", "decoding alone", "resizing alone")
+_PIECES = ("decoding and network", "decoding, resizing and network")
 _MEBIBYTE = 2**20
 _MEAN = "all, weighted by time"
 _REPLICATES = "exact replicates"
@@ -65,12 +66,13 @@ def _videos(parts: Iterable[_Part]) -> list[str]:
                 if record.subject.config["what"] == what:
                     ratio = part.ratio(record.subject.name, what, what)
                     lines.append(f"| {what} | {escape(record.subject.name)} | {_value(record)} | {_value(ratio)} |")
-        both = part.get(_OURS, "whole / decoding and network alone", "time_ratio")
+        both, all_three = (part.get(_OURS, f"whole / {pieces} alone", "time_ratio") for pieces in _PIECES)
         alone = part.ratio(_OURS, "whole", "network alone")
         said = (
             f"Our whole takes {_value(alone)} times as long as our network alone, and {_value(both)} times as long as "
         )
-        lines += ["", f"{said}decoding and network one after the other.{part.noise_floor()}\n"]
+        said += f"decoding and network one after the other, {_value(all_three)} times as long with resizing."
+        lines += ["", f"{said}{part.noise_floor()}\n"]
     return lines
 
 

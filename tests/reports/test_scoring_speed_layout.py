@@ -53,6 +53,7 @@ def test_whole_and_network_of_each_and_what_the_whole_takes_over_its_parts() -> 
         found(part, "d", "whole", "clips_per_second", None, reason="d is not installed"),
         found(part, "vidgauge", "whole / vidgauge, network alone", "time_ratio", 1.25),
         found(part, "vidgauge", "whole / decoding and network alone", "time_ratio", 1.0),
+        found(part, "vidgauge", "whole / decoding, resizing and network alone", "time_ratio", 0.875),
         found(part, "vidgauge", "whole / itself", "time_ratio", 0.99),
     )
     assert lines[0] == "**I3D: 12 clips of 16 frames of 320x240, 2 threads**"
@@ -63,7 +64,10 @@ def test_whole_and_network_of_each_and_what_the_whole_takes_over_its_parts() -> 
     said = (
         "Our whole takes 1.25 times as long as our network alone, and 1 times as long as decoding and network one after"
     )
-    assert f"{said} the other. Ours, run twice in the same rounds, is 0.99 of itself." in lines
+    assert (
+        f"{said} the other, 0.875 times as long with resizing. Ours, run twice in the same rounds, is 0.99 of itself."
+        in lines
+    )
     assert lines[-1] == "vidgauge 0.1."
 
 

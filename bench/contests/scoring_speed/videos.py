@@ -32,6 +32,12 @@ PORT = "VideoGPT's port"
 WHOLE = "whole"
 NETWORK = "network alone"
 DECODING = "decoding alone"
+RESIZING = "resizing alone"
+IN_TURN = {
+    "decoding and network alone": (DECODING, NETWORK),
+    "decoding, resizing and network alone": (DECODING, RESIZING, NETWORK),
+}
+"""Pieces of the whole that are compared with it as if they were done one after the other."""
 Folders = dict[Side, Path]
 
 
@@ -55,6 +61,7 @@ def _entrants(part: Videos, folders: Folders, weights: Weights) -> list[Entrant]
     entrants = [
         Entrant(OURS, WHOLE, partial(_our_distance, part, folders, random)),
         Entrant(OURS, NETWORK, _our_network(part, random)),
+        Entrant(OURS, RESIZING, _our_resizing(part, random)),
         Entrant(OURS, DECODING, partial(_our_decoding, part, folders)),
     ]
     if part.peers:
@@ -75,15 +82,16 @@ def _findings(part: Videos, entrants: list[Entrant], found: Race) -> list[Findin
         speed = found.times.latency(each.name).per_second(clips)
         findings.append(found.finding(each, SPEED, estimated(speed, details)))
     findings += [found.ratio(each, here[OURS, what]) for (tool, what), each in here.items() if tool != OURS]
-    findings += [found.ratio(here[OURS, WHOLE], here[OURS, NETWORK]), _over_parts(found, here)]
+    findings += [found.ratio(here[OURS, WHOLE], here[OURS, NETWORK])]
+    findings += [_over_parts(found, here, name) for name in IN_TURN]
     return [*findings, found.noise_floor()] if part.twice else findings
 
 
-def _over_parts(found: Race, here: dict[tuple[str, str], Entrant]) -> Finding:
-    """The whole over decoding and network, one after the other."""
-    whole, *parts = (found.times.samples[here[OURS, what].name].seconds for what in (WHOLE, DECODING, NETWORK))
-    ratio = paired_ratio(whole, [decoding + network for decoding, network in zip(*parts, strict=True)])
-    return Finding(tool=OURS, what="whole / decoding and network alone", measure=RATIO, result=estimated(ratio))
+def _over_parts(found: Race, here: dict[tuple[str, str], Entrant], name: str) -> Finding:
+    """The whole over its pieces, one after the other."""
+    whole, *pieces = (found.times.samples[here[OURS, what].name].seconds for what in (WHOLE, *IN_TURN[name]))
+    ratio = paired_ratio(whole, [sum(of_round) for of_round in zip(*pieces, strict=True)])
+    return Finding(tool=OURS, what=f"{WHOLE} / {name}", measure=RATIO, result=estimated(ratio))
 
 
 def _our_distance(part: Videos, folders: Folders, random: int | None) -> float:
@@ -103,11 +111,29 @@ def _our_distance(part: Videos, folders: Folders, random: int | None) -> float:
 
 
 def _our_network(part: Videos, random: int | None) -> Callable[[], object]:
-    protocol = PROTOCOLS[part.protocol]
-    extractor = Extractor(NetworkUse.of(protocol if random is None else protocol.with_random_weights(random)))
-    clip_thwc = torch.randint(256, (part.frames, part.height, part.width, 3), dtype=torch.uint8)
-    batch = [extractor.prepare(clip_thwc)] * part.clips
+    extractor = _extractor(part, random)
+    batch = [extractor.prepare(_clip(part))] * part.clips
     return lambda: [extractor(batch) for _ in SIDES]
+
+
+def _our_resizing(part: Videos, random: int | None) -> Callable[[], object]:
+    extractor, clip_thwc = _extractor(part, random), _clip(part)
+
+    def resize() -> None:
+        for _ in range(len(SIDES) * part.clips):
+            extractor.prepare(clip_thwc)
+
+    return resize
+
+
+def _extractor(part: Videos, random: int | None) -> Extractor:
+    protocol = PROTOCOLS[part.protocol]
+    return Extractor(NetworkUse.of(protocol if random is None else protocol.with_random_weights(random)))
+
+
+def _clip(part: Videos) -> Tensor:
+    """One clip (T, H, W, 3), uint8."""
+    return torch.randint(256, (part.frames, part.height, part.width, 3), dtype=torch.uint8)
 
 
 def _our_decoding(part: Videos, folders: Folders) -> int:
