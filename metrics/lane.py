@@ -183,8 +183,8 @@ class Lane:
             self._open.append(_Open(video))
 
     def _run(self) -> None:
-        if self._waiting:
-            self._receive()
+        self._receive()
+        if self._waiting:  # unless what came back is that the network takes none of them
             parts = equal_parts(len(self._waiting), min(self._shares, len(self._waiting)))
             self._working = [self._threads.submit(self.extractor, self._waiting[part]) for part in parts]
             self._waiting, self._batch = [], min(2 * self._batch, self.batch_size)

@@ -227,7 +227,7 @@ def test_three_seeds_rank_and_their_spread_is_in_the_interval(greys: Path) -> No
     assert set(mean) == {"grey/tiny", "slow/tiny"}
     assert mean["grey/tiny"].details["n_seeds"] == 3
     mean_throughput = named(records, "training_throughput", seed=None)["grey/tiny"]
-    of_seeds = [named(records, "training_throughput", seed=seed)["grey/tiny"].value for seed in (0, 1, 2)]
+    of_seeds = [named(records, "training_throughput", seed=seed)["grey/tiny"].value or 0.0 for seed in (0, 1, 2)]
     reach = stats.t.ppf(0.975, 2) * stats.sem(of_seeds)
     assert mean_throughput.value == pytest.approx(np.mean(of_seeds))
     assert mean_throughput.high == pytest.approx(np.mean(of_seeds) + reach)

@@ -137,6 +137,14 @@ def test_batches_grow_so_that_the_first_clip_waits_for_no_other(
     assert sizes == [1, 2, 3, 1]
 
 
+def test_a_network_may_refuse_while_more_clips_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        write_video(tmp_path / "narrow" / f"{number}.mkv", torch.zeros(4, 16, 8, 3, dtype=torch.uint8), 8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    with pytest.raises(UsageError, match="too narrow"):
+        look(tmp_path / "narrow", tmp_path / "cache")
+
+
 def test_another_way_of_looking_is_another_shelf(videos: Path, tmp_path: Path, decoded: list[str]) -> None:
     ways: list[dict[str, Any]] = [
         {},

@@ -167,7 +167,8 @@ def test_a_guidance_of_one_is_the_conditional_model() -> None:
     assert torch.equal(made(pipeline), one)  # the preset's own
     assert not torch.equal(one, none)
     assert not torch.equal(one, more)
-    assert torch.equal(none, made(pipeline, Sampling(guidance=1.0), ["", ""]))
+    without = made(pipeline, Sampling(guidance=1.0), ["", ""])
+    assert (none.int() - without.int()).abs().max() <= 1  # batches of twice the size may round otherwise
 
 
 def test_without_time_each_frame_is_made_for_itself() -> None:
