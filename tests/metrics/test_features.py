@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -138,11 +139,16 @@ def test_batches_grow_so_that_the_first_clip_waits_for_no_other(
 
 
 def test_a_network_may_refuse_while_more_clips_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Corners):
+        def __call__(self, clips_cthw: Sequence[torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+            sleep(0.5)
+            return super().__call__(clips_cthw)
+
     for number in range(3):
         write_video(tmp_path / "narrow" / f"{number}.mkv", torch.zeros(4, 16, 8, 3, dtype=torch.uint8), 8)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     with pytest.raises(UsageError, match="too narrow"):
-        look(tmp_path / "narrow", tmp_path / "cache")
+        look(tmp_path / "narrow", tmp_path / "cache", network=Slow())
 
 
 def test_another_way_of_looking_is_another_shelf(videos: Path, tmp_path: Path, decoded: list[str]) -> None:
